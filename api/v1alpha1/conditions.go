@@ -1,0 +1,94 @@
+package v1alpha1
+
+// Condition types. Ready means that the object was evaluated, never that the customer is well. Reconciling and Stalled
+// are present only while True, as kstatus reads them.
+const (
+	// ConditionReady is on every declared kind.
+	ConditionReady = "Ready"
+	// ConditionReconciling means that the operator is waiting for something that may still come.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled means that only a change of this object can help.
+	ConditionStalled = "Stalled"
+	// ConditionAvailable, on a DataSource, says whether its latest read succeeded.
+	ConditionAvailable = "Available"
+	// ConditionModelApplied, on an Account, is False while no model scores it.
+	ConditionModelApplied = "ModelApplied"
+	// ConditionSharedExternalID, on an Account, is True while another account claims one of its external ids.
+	ConditionSharedExternalID = "SharedExternalID"
+	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember.
+	ConditionPlaybookLimitExceeded = "PlaybookLimitExceeded"
+	// ConditionHeld, on a Playbook, is True while a limit holds runs back; on an AccountSet, while changes wait for approval.
+	ConditionHeld = "Held"
+	// ConditionResolved, on a PlaybookRun, is True once the condition that started it has cleared.
+	ConditionResolved = "Resolved"
+	// ConditionTextRendered, on a PlaybookRun, is False while an expression in a step's text could not be evaluated.
+	ConditionTextRendered = "TextRendered"
+	// ConditionOverdue, on a Task, is True while an open task is past its due time.
+	ConditionOverdue = "Overdue"
+	// ConditionNoLongerNeeded, on a Task, is True when the condition that asked for it has cleared.
+	ConditionNoLongerNeeded = "NoLongerNeeded"
+)
+
+// Condition reasons.
+const (
+	ReasonReady                 = "Ready"
+	ReasonEvaluated             = "Evaluated"
+	ReasonSuspended             = "Suspended"
+	ReasonInvalidSpec           = "InvalidSpec"
+	ReasonReferenceNotFound     = "ReferenceNotFound"
+	ReasonTypeMismatch          = "TypeMismatch"
+	ReasonFirstRead             = "FirstRead"
+	ReasonReadSucceeded         = "ReadSucceeded"
+	ReasonReadFailed            = "ReadFailed"
+	ReasonRowsDropped           = "RowsDropped"
+	ReasonSecretNotAllowed      = "SecretNotAllowed"
+	ReasonSecretNotFound        = "SecretNotFound"
+	ReasonNoModel               = "NoModel"
+	ReasonModelStalled          = "ModelStalled"
+	ReasonModelApplied          = "ModelApplied"
+	ReasonChurned               = "Churned"
+	ReasonSharedExternalID      = "SharedExternalID"
+	ReasonTooManyPlaybooks      = "TooManyPlaybooks"
+	ReasonLimitReached          = "LimitReached"
+	ReasonApprovalNeeded        = "ApprovalNeeded"
+	ReasonSourceUnavailable     = "SourceUnavailable"
+	ReasonConditionCleared      = "ConditionCleared"
+	ReasonConditionHolds        = "ConditionHolds"
+	ReasonPastDue               = "PastDue"
+	ReasonExpressionFailed      = "ExpressionFailed"
+	ReasonDependencyUnavailable = "DependencyUnavailable"
+)
+
+// Labels and annotations that the operator reads or writes.
+const (
+	// LabelAccount, on runs and tasks, is the account's name.
+	LabelAccount = "perennial.dev/account"
+	// LabelPlaybook, on runs and tasks, is the playbook's name.
+	LabelPlaybook = "perennial.dev/playbook"
+	// LabelRun, on tasks, is the run's name.
+	LabelRun = "perennial.dev/run"
+	// LabelAccountSet, on accounts, is the AccountSet that keeps them.
+	LabelAccountSet = "perennial.dev/accountset"
+	// LabelManagedBy is the recommended Kubernetes label; the value is ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy on everything that the operator creates.
+	ManagedBy = "perennial"
+
+	// AnnotationSourceKey, on an Account, is the key of the source's row that it was made from.
+	AnnotationSourceKey = "perennial.dev/source-key"
+	// AnnotationSource, on an Account, is the DataSource whose row it was made from.
+	AnnotationSource = "perennial.dev/source"
+	// AnnotationAbsentSince, on an Account, is when its row was first gone from a complete read (RFC 3339).
+	AnnotationAbsentSince = "perennial.dev/absent-since"
+	// AnnotationChurnedBy, on an Account, names the AccountSet that marked it churned; it counts as stage Churned.
+	AnnotationChurnedBy = "perennial.dev/churned-by"
+	// AnnotationApprove, on an object with a guard, holds the id of the one change that may pass.
+	AnnotationApprove = "perennial.dev/approve"
+	// AnnotationRequestedAt, on a declared object, asks for a reconcile now; status repeats the last value handled.
+	AnnotationRequestedAt = "perennial.dev/requestedAt"
+	// AnnotationAllowDataSource, on a Secret, lists the DataSources that may use it, separated by commas, or *.
+	AnnotationAllowDataSource = "perennial.dev/allow-datasource"
+
+	// FinalizerAccountSet delays the deletion of an AccountSet with deletionPolicy Delete until its accounts are gone.
+	FinalizerAccountSet = "perennial.dev/accountset"
+)
