@@ -1,0 +1,174 @@
+package playbook
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// compiler checks a spec and collects what is wrong with it.
+type compiler struct {
+	spec *v1alpha1.PlaybookSpec
+	errs field.ErrorList
+}
+
+// specPath is the root of every path in an error.
+func specPath(names ...string) *field.Path {
+	path := field.NewPath("spec")
+	for _, name := range names {
+		path = path.Child(name)
+	}
+	return path
+}
+
+// invalid notes an invalid field.
+func (c *compiler) invalid(path *field.Path, val any, detail string) {
+	c.errs = append(c.errs, field.Invalid(path, val, detail))
+}
+
+// selector compiles the account selector.
+func (c *compiler) selector() *account.Selector {
+	selector, err := account.CompileSelector(c.spec.AccountSelector)
+	if err != nil {
+		// The error names the field itself.
+		detail := strings.TrimPrefix(err.Error(), "accountSelector: ")
+		c.invalid(specPath("accountSelector"), field.OmitValueType{}, detail)
+	}
+	return selector
+}
+
+// cooldown reads the cooldown and checks that a repetition has one.
+func (c *compiler) cooldown() time.Duration {
+	if c.spec.Repeat == v1alpha1.RepeatAfterCooldown && c.spec.Cooldown == "" {
+		c.errs = append(c.errs, field.Required(specPath("cooldown"), "needed with repeat: AfterCooldown"))
+	}
+	return c.duration(specPath("cooldown"), c.spec.Cooldown)
+}
+
+// duration reads a duration; 0 where it is unset or wrong.
+func (c *compiler) duration(path *field.Path, d v1alpha1.Duration) time.Duration {
+	parsed, err := value.ParseDuration(d)
+	if err != nil {
+		c.invalid(path, field.OmitValueType{}, err.Error())
+	}
+	return parsed
+}
+
+// triggers compiles the triggers.
+func (c *compiler) triggers() []trigger {
+	if len(c.spec.Triggers) == 0 {
+		c.errs = append(c.errs, field.Required(specPath("triggers"), "at least one"))
+	}
+	var compiled []trigger
+	for _, t := range c.spec.Triggers {
+		path := specPath("triggers").Key(t.Name)
+		if slices.ContainsFunc(compiled, func(o trigger) bool { return o.name == t.Name }) {
+			c.errs = append(c.errs, field.Duplicate(path, t.Name))
+		}
+		compiled = append(compiled, c.trigger(path, t))
+	}
+	return compiled
+}
+
+// trigger compiles one trigger, of which exactly one kind must be set.
+func (c *compiler) trigger(path *field.Path, t v1alpha1.Trigger) trigger {
+	compiled := trigger{name: t.Name, hold: c.duration(path.Child("for"), t.For)}
+	kinds := 0
+	if t.Band != nil {
+		kinds++
+		compiled.condition = c.band(path.Child("band"), *t.Band)
+	}
+	if t.Score != nil {
+		kinds++
+		compiled.condition = c.score(path.Child("score"), *t.Score)
+	}
+	if t.Value != nil {
+		kinds++
+		compiled.condition, compiled.reads = c.value(path.Child("value"), *t.Value)
+	}
+	if t.Renewal != nil {
+		kinds++
+		within := c.duration(path.Child("renewal", "within"), t.Renewal.Within)
+		compiled.condition = renewalCondition(within, t.Renewal.Within)
+	}
+	if t.Lifecycle != nil {
+		kinds++
+		compiled.condition = c.lifecycle(path.Child("lifecycle"), *t.Lifecycle)
+	}
+	if kinds != 1 {
+		c.invalid(path, field.OmitValueType{}, "exactly one of band, score, value, renewal and lifecycle")
+	}
+	return compiled
+}
+
+// band compiles a band trigger.
+func (c *compiler) band(path *field.Path, t v1alpha1.BandTrigger) condition {
+	if slices.Contains(t.In, v1alpha1.BandUnknown) {
+		c.invalid(path.Child("in"), v1alpha1.BandUnknown, "Unknown is the absence of knowledge: it starts nothing")
+	}
+	return bandCondition(t)
+}
+
+// score compiles a score trigger.
+func (c *compiler) score(path *field.Path, t v1alpha1.ScoreTrigger) condition {
+	switch {
+	case t.AtMost == nil && t.AtLeast == nil:
+		c.errs = append(c.errs, field.Required(path, "atMost, atLeast or both"))
+	case t.AtMost != nil && t.AtLeast != nil && *t.AtLeast > *t.AtMost:
+		c.invalid(path.Child("atLeast"), *t.AtLeast, "above atMost: no score is within these bounds")
+	}
+	return scoreCondition(t)
+}
+
+// lifecycle compiles a lifecycle trigger.
+func (c *compiler) lifecycle(path *field.Path, t v1alpha1.LifecycleTrigger) condition {
+	if slices.Contains(t.Stages, v1alpha1.StageChurned) {
+		c.invalid(path.Child("stages"), v1alpha1.StageChurned, "no trigger holds on a Churned account")
+	}
+	return lifecycleCondition(t)
+}
+
+// value compiles a value trigger and returns the metric that it reads, if it reads one.
+func (c *compiler) value(path *field.Path, t v1alpha1.ValueTrigger) (condition, *v1alpha1.MetricReference) {
+	test := valueTest{words: slices.Clone(t.In)}
+	test.bounds.atMost = c.decimal(path.Child("atMost"), t.AtMost)
+	test.bounds.atLeast = c.decimal(path.Child("atLeast"), t.AtLeast)
+	most, least := test.bounds.atMost, test.bounds.atLeast
+	switch bounded := t.AtMost != nil || t.AtLeast != nil; {
+	case bounded == (len(t.In) > 0):
+		c.invalid(path, field.OmitValueType{}, "atMost, atLeast or both for a number; in for a category")
+	case most != nil && least != nil && *least > *most:
+		c.invalid(path.Child("atLeast"), string(*t.AtLeast), "above atMost: no value is within these bounds")
+	}
+	from := t.From
+	if (from.Measurement != "") == (from.Source != "" || from.Metric != "") || (from.Source == "") != (from.Metric == "") {
+		c.invalid(path.Child("from"), field.OmitValueType{}, "either source and metric, or measurement")
+		return nil, nil
+	}
+	if from.Measurement != "" {
+		test.name = "account.spec.measurements." + from.Measurement
+		return measurementCondition(from.Measurement, test), nil
+	}
+	ref := v1alpha1.MetricReference{Source: from.Source, Metric: from.Metric}
+	test.name = metricName(ref)
+	return metricCondition(ref, test), &ref
+}
+
+// decimal reads a decimal; nil where it is unset or wrong.
+func (c *compiler) decimal(path *field.Path, d *v1alpha1.Decimal) *value.Decimal {
+	if d == nil {
+		return nil
+	}
+	parsed, err := value.ParseDecimal(string(*d))
+	if err != nil {
+		c.invalid(path, string(*d), err.Error())
+		return nil
+	}
+	return &parsed
+}

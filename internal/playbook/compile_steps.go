@@ -1,0 +1,193 @@
+package playbook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
+)
+
+// steps checks the steps and returns the metrics that their texts and conditions read.
+func (c *compiler) steps() []v1alpha1.MetricReference {
+	if len(c.spec.Steps) == 0 {
+		c.errs = append(c.errs, field.Required(specPath("steps"), "at least one"))
+	}
+	before, ok := c.order()
+	var metrics []v1alpha1.MetricReference
+	for i := range c.spec.Steps {
+		s := &c.spec.Steps[i]
+		path := specPath("steps").Key(string(s.Name))
+		if s.Due != nil {
+			c.duration(path.Child("due", "after"), s.Due.After)
+		}
+		c.checklist(path.Child("checklist"), s.Checklist)
+		for _, part := range compileStep(s) {
+			if part.err != nil {
+				c.invalid(path.Child(part.field), field.OmitValueType{}, part.err.Error())
+				continue
+			}
+			metrics = append(metrics, part.reads.Metrics...)
+			if ok {
+				c.outcomes(path.Child(part.field), part.reads.Outcomes, before[s.Name])
+			}
+		}
+	}
+	return metrics
+}
+
+// order checks the names and the order of the steps. It returns, for each step, every step that is finished before it,
+// and false where the order is wrong.
+func (c *compiler) order() (map[v1alpha1.StepName][]v1alpha1.StepName, bool) {
+	byName := map[v1alpha1.StepName]bool{}
+	ok := true
+	for _, s := range c.spec.Steps {
+		if byName[s.Name] {
+			c.errs = append(c.errs, field.Duplicate(specPath("steps").Key(string(s.Name)), s.Name))
+			ok = false
+		}
+		byName[s.Name] = true
+	}
+	for _, s := range c.spec.Steps {
+		for _, a := range s.After {
+			if !byName[a] {
+				c.errs = append(c.errs, field.NotFound(specPath("steps").Key(string(s.Name)).Child("after"), a))
+				ok = false
+			}
+		}
+	}
+	if !ok {
+		return nil, false
+	}
+	order, cycle := stepOrder(c.spec.Steps)
+	if len(cycle) > 0 {
+		path := specPath("steps").Key(string(cycle[0])).Child("after")
+		c.invalid(path, field.OmitValueType{}, "the steps wait for each other: "+joinSteps(cycle))
+		return nil, false
+	}
+	before := map[v1alpha1.StepName][]v1alpha1.StepName{}
+	for _, i := range order {
+		s := c.spec.Steps[i]
+		for _, a := range s.After {
+			before[s.Name] = append(append(before[s.Name], a), before[a]...)
+		}
+	}
+	return before, true
+}
+
+// outcomes checks that an expression reads the outcomes of earlier steps alone: no other is known when it is evaluated.
+func (c *compiler) outcomes(path *field.Path, reads []string, before []v1alpha1.StepName) {
+	for _, name := range reads {
+		if !slices.Contains(before, v1alpha1.StepName(name)) {
+			c.invalid(path, field.OmitValueType{}, fmt.Sprintf("outcomes[%q]: no such step before this one; name it in after", name))
+		}
+	}
+}
+
+// checklist checks that no two lines are the same: a task knows its lines by their text.
+func (c *compiler) checklist(path *field.Path, lines []v1alpha1.ChecklistText) {
+	for i, line := range lines {
+		if slices.Contains(lines[:i], line) {
+			c.errs = append(c.errs, field.Duplicate(path.Index(i), line))
+		}
+	}
+}
+
+// stepOrder returns the indexes of the steps so that each comes after those it waits for, and otherwise as written. Where
+// some wait for each other it returns them instead. A step that does not exist is not waited for.
+func stepOrder(steps []v1alpha1.PlaybookStep) (order []int, cycle []v1alpha1.StepName) {
+	waiting := map[v1alpha1.StepName]bool{}
+	for _, s := range steps {
+		waiting[s.Name] = true
+	}
+	for len(waiting) > 0 {
+		found := false
+		for i, s := range steps {
+			if !waiting[s.Name] || slices.ContainsFunc(s.After, func(a v1alpha1.StepName) bool { return waiting[a] }) {
+				continue
+			}
+			delete(waiting, s.Name)
+			order = append(order, i)
+			found = true
+		}
+		if !found {
+			return nil, findCycle(steps, waiting)
+		}
+	}
+	return order, nil
+}
+
+// findCycle follows steps of which each waits for another one, until one comes again.
+func findCycle(steps []v1alpha1.PlaybookStep, waiting map[v1alpha1.StepName]bool) []v1alpha1.StepName {
+	waitsFor := map[v1alpha1.StepName]v1alpha1.StepName{}
+	var at v1alpha1.StepName
+	for _, s := range slices.Backward(steps) {
+		if !waiting[s.Name] {
+			continue
+		}
+		at = s.Name
+		i := slices.IndexFunc(s.After, func(a v1alpha1.StepName) bool { return waiting[a] })
+		waitsFor[s.Name] = s.After[i]
+	}
+	var path []v1alpha1.StepName
+	for !slices.Contains(path, at) {
+		path = append(path, at)
+		at = waitsFor[at]
+	}
+	return append(path[slices.Index(path, at):], at)
+}
+
+// joinSteps writes steps in the order in which they wait.
+func joinSteps(names []v1alpha1.StepName) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = string(n)
+	}
+	return strings.Join(parts, " after ")
+}
+
+// stepPart is one compiled expression or text of a step.
+type stepPart struct {
+	field string
+	reads expr.Reads
+	err   error
+	when  *expr.Program
+	text  *expr.Text
+}
+
+// The fields of a step that hold expressions.
+const (
+	fieldWhen        = "when"
+	fieldTitle       = "title"
+	fieldDescription = "description"
+	fieldAssignee    = "assignee"
+)
+
+// compileStep compiles what a step has of expressions and texts, by field, when first.
+func compileStep(s *v1alpha1.PlaybookStep) []stepPart {
+	var parts []stepPart
+	if s.When != "" {
+		part := stepPart{field: fieldWhen}
+		if part.when, part.err = expr.CompileBool(expr.ContextStep, s.When); part.err == nil {
+			part.reads = part.when.Reads()
+		}
+		parts = append(parts, part)
+	}
+	texts := []struct{ field, text string }{
+		{fieldTitle, s.Title}, {fieldDescription, s.Description}, {fieldAssignee, s.Assignee},
+	}
+	for _, t := range texts {
+		if t.text == "" {
+			continue
+		}
+		part := stepPart{field: t.field}
+		if part.text, part.err = expr.CompileText(expr.ContextStep, t.text); part.err == nil {
+			part.reads = part.text.Reads()
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}

@@ -1,0 +1,193 @@
+package playbook_test
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/playbook"
+)
+
+func TestCompileNamesWhatIsWrong(t *testing.T) {
+	trigger := func(change func(*v1alpha1.Trigger)) func(*v1alpha1.PlaybookSpec) {
+		return func(s *v1alpha1.PlaybookSpec) { change(&s.Triggers[0]) }
+	}
+	valueOf := func(v v1alpha1.ValueTrigger) func(*v1alpha1.PlaybookSpec) {
+		return trigger(func(t *v1alpha1.Trigger) { t.Score, t.Value = nil, &v })
+	}
+	metric := v1alpha1.ValueFrom{Source: "support", Metric: "open_p1"}
+	step := func(change func(*v1alpha1.PlaybookStep)) func(*v1alpha1.PlaybookSpec) {
+		return func(s *v1alpha1.PlaybookSpec) { change(&s.Steps[0]) }
+	}
+	one := ptr(v1alpha1.Decimal("1"))
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.PlaybookSpec)
+		want   []string
+	}{
+		"a for that is no duration": {
+			trigger(func(t *v1alpha1.Trigger) { t.For = "1 day" }), []string{`spec.triggers[low].for: Invalid value: "1 day" is not a duration`},
+		},
+		"a trigger of no kind": {
+			trigger(func(t *v1alpha1.Trigger) { t.Score = nil }), []string{"spec.triggers[low]: Invalid value: exactly one of band"},
+		},
+		"a trigger of two kinds": {
+			trigger(func(t *v1alpha1.Trigger) { t.Band = &v1alpha1.BandTrigger{In: []v1alpha1.BandName{"Critical"}} }),
+			[]string{"spec.triggers[low]: Invalid value: exactly one of band"},
+		},
+		"two triggers of one name": {
+			func(s *v1alpha1.PlaybookSpec) { s.Triggers = append(s.Triggers, s.Triggers[0]) },
+			[]string{"spec.triggers[low]: Duplicate value"},
+		},
+		"no trigger and no step": {
+			func(s *v1alpha1.PlaybookSpec) { s.Triggers, s.Steps = nil, nil },
+			[]string{"spec.triggers: Required value", "spec.steps: Required value"},
+		},
+		"a band trigger on Unknown": {
+			trigger(func(t *v1alpha1.Trigger) {
+				t.Score, t.Band = nil, &v1alpha1.BandTrigger{In: []v1alpha1.BandName{v1alpha1.BandUnknown}}
+			}),
+			[]string{"spec.triggers[low].band.in: Invalid value: \"Unknown\""},
+		},
+		"a score trigger without bounds": {
+			trigger(func(t *v1alpha1.Trigger) { t.Score.AtMost = nil }), []string{"spec.triggers[low].score: Required value"},
+		},
+		"a score trigger whose bounds exclude each other": {
+			trigger(func(t *v1alpha1.Trigger) { t.Score.AtLeast = ptr(int32(41)) }),
+			[]string{"spec.triggers[low].score.atLeast: Invalid value: 41: above atMost"},
+		},
+		"a lifecycle trigger on Churned": {
+			trigger(func(t *v1alpha1.Trigger) {
+				t.Score, t.Lifecycle = nil, &v1alpha1.LifecycleTrigger{Stages: []v1alpha1.LifecycleStage{"Churned"}}
+			}),
+			[]string{"spec.triggers[low].lifecycle.stages: Invalid value: \"Churned\""},
+		},
+		"a renewal trigger whose within is no duration": {
+			trigger(func(t *v1alpha1.Trigger) { t.Score, t.Renewal = nil, &v1alpha1.RenewalTrigger{Within: "soon"} }),
+			[]string{"spec.triggers[low].renewal.within: Invalid value"},
+		},
+		"a value trigger with a bound that is no number": {
+			valueOf(v1alpha1.ValueTrigger{From: metric, AtMost: ptr(v1alpha1.Decimal("many"))}),
+			[]string{`spec.triggers[low].value.atMost: Invalid value: "many": not a number`},
+		},
+		"a value trigger with bounds and words": {
+			valueOf(v1alpha1.ValueTrigger{From: metric, AtMost: one, In: []string{"Poor"}}),
+			[]string{"spec.triggers[low].value: Invalid value: atMost, atLeast or both for a number; in for a category"},
+		},
+		"a value trigger without bounds or words": {
+			valueOf(v1alpha1.ValueTrigger{From: metric}), []string{"spec.triggers[low].value: Invalid value: atMost"},
+		},
+		"a value trigger whose bounds exclude each other": {
+			valueOf(v1alpha1.ValueTrigger{From: metric, AtMost: one, AtLeast: ptr(v1alpha1.Decimal("1.1"))}),
+			[]string{`spec.triggers[low].value.atLeast: Invalid value: "1.1": above atMost`},
+		},
+		"a value trigger from nowhere": {
+			valueOf(v1alpha1.ValueTrigger{AtMost: one}), []string{"spec.triggers[low].value.from: Invalid value: either source and metric"},
+		},
+		"a value trigger from a source without a metric": {
+			valueOf(v1alpha1.ValueTrigger{AtMost: one, From: v1alpha1.ValueFrom{Source: "support"}}),
+			[]string{"spec.triggers[low].value.from: Invalid value: either source and metric"},
+		},
+		"a value trigger from both a metric and a measurement": {
+			valueOf(v1alpha1.ValueTrigger{AtMost: one, From: v1alpha1.ValueFrom{Source: "support", Metric: "open_p1", Measurement: "nps"}}),
+			[]string{"spec.triggers[low].value.from: Invalid value: either source and metric"},
+		},
+		"a repetition without a cooldown": {
+			func(s *v1alpha1.PlaybookSpec) { s.Repeat = v1alpha1.RepeatAfterCooldown },
+			[]string{"spec.cooldown: Required value: needed with repeat: AfterCooldown"},
+		},
+		"a cooldown that is no duration": {
+			func(s *v1alpha1.PlaybookSpec) { s.Cooldown = "later" }, []string{"spec.cooldown: Invalid value"},
+		},
+		"a selector that is none": {
+			func(s *v1alpha1.PlaybookSpec) {
+				s.AccountSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Near"}}
+			},
+			[]string{`spec.accountSelector: Invalid value: "Near" is not a valid label selector operator`},
+		},
+		"a step that waits for one that does not exist": {
+			step(func(s *v1alpha1.PlaybookStep) { s.After = []v1alpha1.StepName{"triage"} }),
+			[]string{`spec.steps[call].after: Not found: "triage"`},
+		},
+		"two steps of one name": {
+			func(s *v1alpha1.PlaybookSpec) { s.Steps = append(s.Steps, s.Steps[0]) },
+			[]string{"spec.steps[call]: Duplicate value"},
+		},
+		"a step that waits for itself": {
+			step(func(s *v1alpha1.PlaybookStep) { s.After = []v1alpha1.StepName{"call"} }),
+			[]string{"spec.steps[call].after: Invalid value: the steps wait for each other: call after call"},
+		},
+		"steps that wait for each other": {
+			steps(
+				v1alpha1.PlaybookStep{Name: "first", Title: "First"},
+				v1alpha1.PlaybookStep{Name: "end", Title: "End", After: []v1alpha1.StepName{"a"}},
+				v1alpha1.PlaybookStep{Name: "a", Title: "A", After: []v1alpha1.StepName{"first", "b"}},
+				v1alpha1.PlaybookStep{Name: "b", Title: "B", After: []v1alpha1.StepName{"a"}},
+			),
+			[]string{"spec.steps[a].after: Invalid value: the steps wait for each other: a after b after a"},
+		},
+		"a due that is no duration": {
+			step(func(s *v1alpha1.PlaybookStep) { s.Due = &v1alpha1.Due{After: "soon"} }),
+			[]string{"spec.steps[call].due.after: Invalid value"},
+		},
+		"a checklist that says a line twice": {
+			step(func(s *v1alpha1.PlaybookStep) { s.Checklist = []v1alpha1.ChecklistText{"mail", "usage", "mail"} }),
+			[]string{`spec.steps[call].checklist[2]: Duplicate value: "mail"`},
+		},
+		"a when with a misspelt field": {
+			step(func(s *v1alpha1.PlaybookStep) { s.When = "health.scor < 40" }), []string{"spec.steps[call].when: Invalid value", "scor"},
+		},
+		"texts with misspelt fields, each": {
+			step(func(s *v1alpha1.PlaybookStep) {
+				s.Title, s.Description, s.Assignee = "${account.nme}", "${account.spec.ownr}", "${teem('A')}"
+			}),
+			[]string{"spec.steps[call].title", "nme", "spec.steps[call].description", "ownr", "spec.steps[call].assignee", "teem"},
+		},
+		"an expression that reads the outcome of a step that is not before it": {
+			steps(
+				v1alpha1.PlaybookStep{Name: "triage", Title: "Triage", Outcomes: []v1alpha1.Outcome{"Real"}},
+				v1alpha1.PlaybookStep{Name: "call", Title: "Call", When: "outcomes.triage == 'Real'"},
+			),
+			[]string{`spec.steps[call].when: Invalid value: outcomes["triage"]: no such step before this one; name it in after`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := playbook.Compile(spec(c.change))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not contain %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestCompileTakesAnOutcomeOfAnyEarlierStep(t *testing.T) {
+	compiled(t, spec(steps(
+		v1alpha1.PlaybookStep{Name: "report", Title: "It was ${outcomes.triage}", After: []v1alpha1.StepName{"call"}},
+		v1alpha1.PlaybookStep{Name: "call", Title: "Call", After: []v1alpha1.StepName{"triage"}, When: "outcomes['triage'] == 'Real'"},
+		v1alpha1.PlaybookStep{Name: "triage", Title: "Triage", Outcomes: []v1alpha1.Outcome{"Real", "Not"}},
+	)))
+}
+
+func TestReadsAreWhatTriggersAndStepsRead(t *testing.T) {
+	atMost := ptr(v1alpha1.Decimal("6"))
+	p := compiled(t, spec(
+		triggers(
+			v1alpha1.Trigger{Name: "nps", Value: &v1alpha1.ValueTrigger{AtMost: atMost, From: v1alpha1.ValueFrom{Source: "surveys", Metric: "nps"}}},
+			v1alpha1.Trigger{Name: "said", Value: &v1alpha1.ValueTrigger{AtMost: atMost, From: v1alpha1.ValueFrom{Measurement: "mood"}}},
+		),
+		steps(v1alpha1.PlaybookStep{
+			Name: "call", Title: "Call: ${metrics.usage.wau}", Description: "${metrics.surveys.nps}", Assignee: "${metrics.crm.buddy}",
+			When: "metrics.support.open_p1 > 0",
+		}),
+	))
+	want := []v1alpha1.MetricReference{
+		{Source: "crm", Metric: "buddy"}, {Source: "support", Metric: "open_p1"}, {Source: "surveys", Metric: "nps"}, {Source: "usage", Metric: "wau"},
+	}
+	same(t, "reads", want, p.Reads())
+}
