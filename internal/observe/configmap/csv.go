@@ -1,0 +1,80 @@
+package configmap
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/observe"
+)
+
+// parseCSV reads comma separated values whose first line has the names of the columns, and of each row the declared
+// columns. An empty field is no value.
+func parseCSV(data []byte, ds *v1alpha1.DataSource, budget *observe.Budget) (*observe.Table, error) {
+	lines := csv.NewReader(bytes.NewReader(data))
+	lines.FieldsPerRecord = -1 // counted below, for an error that a person understands
+	lines.ReuseRecord = true
+	header, err := lines.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, observe.ReadFailed("there is no header line with the names of the columns")
+	}
+	if err != nil {
+		return nil, csvError(err)
+	}
+	columns := make([]string, len(header))
+	for i, name := range header {
+		columns[i] = strings.Clone(strings.TrimSpace(name))
+	}
+	if err := observe.CheckColumns(columns); err != nil {
+		return nil, err
+	}
+	if err := observe.CheckDeclared(ds, columns); err != nil {
+		return nil, err
+	}
+	t := &observe.Table{Columns: observe.Columns(ds)}
+	at := make([]int, len(t.Columns))
+	for i, name := range t.Columns {
+		at[i] = slices.Index(columns, name)
+	}
+	for {
+		record, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			return t, nil
+		}
+		if err != nil {
+			return nil, csvError(err)
+		}
+		if len(record) != len(columns) {
+			line, _ := lines.FieldPos(0)
+			return nil, observe.ReadFailed("line %d has %d fields, the header line has %d", line, len(record), len(columns))
+		}
+		cells := make([]observe.Cell, len(at))
+		for i, field := range at {
+			cells[i] = observe.Cell{Text: strings.Clone(record[field]), Null: record[field] == ""}
+		}
+		if err := budget.Row(cells); err != nil {
+			return nil, err
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+}
+
+// csvError names the line of what is wrong, and not what stands there.
+func csvError(err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		return observe.ReadFailed("not CSV")
+	}
+	what := "not CSV"
+	switch {
+	case errors.Is(parse.Err, csv.ErrQuote):
+		what = `a quote (") is not closed, or something follows it before the comma`
+	case errors.Is(parse.Err, csv.ErrBareQuote):
+		what = `a quote (") inside a field that is not quoted`
+	}
+	return observe.ReadFailed("line %d: %s", parse.StartLine, what)
+}

@@ -1,0 +1,48 @@
+package observe
+
+import (
+	"fmt"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+)
+
+// Error is what a user is told about a source that cannot be read: no value, no credential, no connection string.
+type Error struct {
+	// Reason is a condition reason of the API: ReadFailed, ReferenceNotFound, SecretNotFound, SecretNotAllowed,
+	// InvalidSpec or RowsDropped.
+	Reason string
+	// Message for people.
+	Message string
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+func newError(reason, format string, args ...any) *Error {
+	return &Error{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// ReadFailed is the error of a source that could not be read, or gave what cannot be used.
+func ReadFailed(format string, args ...any) error {
+	return newError(v1alpha1.ReasonReadFailed, format, args...)
+}
+
+// InvalidSpec is the error of a spec that cannot work; the message begins with the field's path.
+func InvalidSpec(format string, args ...any) error {
+	return newError(v1alpha1.ReasonInvalidSpec, format, args...)
+}
+
+// ReferenceNotFound is the error of a ConfigMap, or a key of it, that is not there.
+func ReferenceNotFound(format string, args ...any) error {
+	return newError(v1alpha1.ReasonReferenceNotFound, format, args...)
+}
+
+// SecretNotFound is the error of a Secret, or a key of it, that is not there.
+func SecretNotFound(format string, args ...any) error {
+	return newError(v1alpha1.ReasonSecretNotFound, format, args...)
+}
+
+// SecretNotAllowed is the error of a Secret that does not say that this source may use it.
+func SecretNotAllowed(format string, args ...any) error {
+	return newError(v1alpha1.ReasonSecretNotAllowed, format, args...)
+}
