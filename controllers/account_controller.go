@@ -1,0 +1,139 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+)
+
+// AccountReconciler keeps every account's status: its health, and where the episode of each playbook stands.
+type AccountReconciler struct {
+	Gatherer
+	// Progress is told of every evaluation.
+	Progress *Progress
+	// Waker lets others ask for an evaluation.
+	Waker *AccountWaker
+	// Recorder of events; nil records none.
+	Recorder events.EventRecorder
+	// Workers is the number of accounts that are evaluated at the same time.
+	Workers int
+}
+
+// +kubebuilder:rbac:groups=perennial.dev,resources=accounts,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=perennial.dev,resources=accounts/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager starts the reconciler with the manager.
+func (r *AccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("account").
+		For(&v1alpha1.Account{}).
+		Watches(&v1alpha1.Account{}, r.sharedIDs()).
+		Watches(&v1alpha1.PlaybookRun{}, handler.EnqueueRequestsFromMapFunc(accountOfRun),
+			builder.WithPredicates(changed(func(run *v1alpha1.PlaybookRun) any { return run.Status.State }))).
+		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(accountOfTask),
+			builder.WithPredicates(changed(func(task *v1alpha1.Task) any { return task.Status.State }))).
+		WatchesRawSource(r.Waker.Source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
+		Complete(r)
+}
+
+// Reconcile evaluates one account.
+func (r *AccountReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var acct v1alpha1.Account
+	if err := r.Get(ctx, req.NamespacedName, &acct); err != nil {
+		r.Progress.forget(req.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !acct.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	in, err := r.gather(ctx, &acct)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if in == nil {
+		// A source has not been read since the operator started. Its first read wakes this account.
+		return ctrl.Result{}, nil
+	}
+	status, next := evaluateAccount(*in)
+	if worthWriting(&acct.Status, &status, in) {
+		previous := acct.Status
+		acct.Status = status
+		if result, err := writeStatus(ctx, r.Client, &acct); err != nil || result.RequeueAfter > 0 {
+			return result, err
+		}
+		r.tell(&acct, &previous)
+	}
+	r.Progress.evaluated(req.NamespacedName, evaluation{resourceVersion: acct.ResourceVersion, generations: in.generations()})
+	return requeueAt(r.Clock, next), nil
+}
+
+// sharedIDs re-evaluates the accounts that share an external id with one that comes, goes or changes its ids.
+func (r *AccountReconciler) sharedIDs() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			r.wakeSharing(ctx, e.Object, q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			r.wakeSharing(ctx, e.Object, q)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+				r.wakeSharing(ctx, e.ObjectOld, q)
+				r.wakeSharing(ctx, e.ObjectNew, q)
+			}
+		},
+	}
+}
+
+func (r *AccountReconciler) wakeSharing(ctx context.Context, obj client.Object, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	others, err := r.othersWithSameID(ctx, obj.(*v1alpha1.Account))
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "look up accounts that share an external id")
+	}
+	for name := range others {
+		q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: name}})
+	}
+}
+
+// tell records an event where the band changed.
+func (r *AccountReconciler) tell(acct *v1alpha1.Account, previous *v1alpha1.AccountStatus) {
+	if previous.Health == nil || acct.Status.Health == nil || previous.Health.Band == "" || previous.Health.Band == acct.Status.Health.Band {
+		return
+	}
+	score := "no score"
+	if s := acct.Status.Health.Score; s != nil {
+		score = "score " + itoa(*s)
+	}
+	recorder{r.Recorder}.normal(acct, "BandChanged", "Evaluate", "%s -> %s, %s", previous.Health.Band, acct.Status.Health.Band, score)
+}
+
+func accountOfRun(_ context.Context, obj client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.(*v1alpha1.PlaybookRun).Spec.AccountRef.Name}}}
+}
+
+func accountOfTask(_ context.Context, obj client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.(*v1alpha1.Task).Spec.AccountRef.Name}}}
+}
+
+// changed lets creations, deletions and those updates through that change what a function takes from the object.
+func changed[T client.Object](of func(T) any) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(T)
+		after, okAfter := e.ObjectNew.(T)
+		return okBefore && okAfter && of(before) != of(after)
+	}}
+}

@@ -1,0 +1,346 @@
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
+	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/score"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// maxEpisodes is how many playbooks an account's status remembers.
+const maxEpisodes = 32
+
+// accountInput is everything that an account's status depends on.
+type accountInput struct {
+	account    *v1alpha1.Account
+	model      *model
+	playbooks  []plan
+	facts      value.Facts
+	runs       []v1alpha1.PlaybookRun
+	openTasks  int32
+	sharedWith map[string]string
+	now        time.Time
+	location   *time.Location
+}
+
+// scored reports whether a model that works applies to the account.
+func (in *accountInput) scored() bool {
+	return in.model != nil && in.model.err == nil && !account.Churned(in.account)
+}
+
+// watching returns the playbooks that work and choose the account.
+func (in *accountInput) watching() []plan {
+	return slices.DeleteFunc(slices.Clone(in.playbooks), func(p plan) bool {
+		return p.err != nil || !p.selector.Matches(in.account)
+	})
+}
+
+// triggerReads returns the metrics that the triggers and texts in force read.
+func (in *accountInput) triggerReads() []v1alpha1.MetricReference {
+	var reads []v1alpha1.MetricReference
+	for _, p := range in.watching() {
+		reads = append(reads, p.result.Reads()...)
+	}
+	return sortedReads(reads)
+}
+
+// reads returns every metric that the status depends on, sorted by source.
+func (in *accountInput) reads() []v1alpha1.MetricReference {
+	reads := in.triggerReads()
+	if in.scored() {
+		reads = append(reads, in.model.result.Reads()...)
+	}
+	return sortedReads(reads)
+}
+
+// generations returns the generation of each playbook, by name.
+func (in *accountInput) generations() map[string]int64 {
+	generations := make(map[string]int64, len(in.playbooks))
+	for _, p := range in.playbooks {
+		generations[p.Name] = p.Generation
+	}
+	return generations
+}
+
+// evaluateAccount computes an account's status and the moment at which it changes by itself; the zero time is never.
+func evaluateAccount(in accountInput) (v1alpha1.AccountStatus, time.Time) {
+	status := *in.account.Status.DeepCopy()
+	status.ObservedGeneration = in.account.Generation
+	status.LastHandledRequestedAt = requestedAt(in.account)
+	status.OpenTasks = in.openTasks
+
+	var next time.Time
+	status.Health, next = in.health()
+	episodes, left, nextEpisode := in.episodes(status.Health)
+	status.Playbooks = episodes
+	in.conditions(&status, left)
+	return status, value.Earliest(next, nextEpisode, in.nextRefresh(&status))
+}
+
+// health scores the account.
+func (in *accountInput) health() (*v1alpha1.Health, time.Time) {
+	previous := in.account.Status.Health
+	switch {
+	case in.scored():
+		result := in.model.result.Evaluate(score.Input{
+			Account: in.account, Facts: in.facts, Extra: in.triggerReads(),
+			Previous: previous, Now: in.now, Location: in.location,
+		})
+		return result.Health, result.NextChange
+	case in.model != nil && in.model.err != nil && previous != nil && !account.Churned(in.account):
+		return previous.DeepCopy(), time.Time{}
+	default:
+		return unscored(previous, in.now), time.Time{}
+	}
+}
+
+// unscored is the health of an account that no model scores: what it was is remembered, what it is is not known.
+func unscored(previous *v1alpha1.Health, now time.Time) *v1alpha1.Health {
+	at := metav1.NewTime(now.UTC().Truncate(time.Second))
+	if previous == nil {
+		return &v1alpha1.Health{Band: v1alpha1.BandUnknown, BandSince: &at}
+	}
+	if previous.Band == v1alpha1.BandUnknown && previous.Score == nil {
+		return previous.DeepCopy()
+	}
+	return &v1alpha1.Health{
+		Band: v1alpha1.BandUnknown, BandSince: &at, LastBand: previous.Band,
+		Model: previous.Model, ModelGeneration: previous.ModelGeneration, History: slices.Clone(previous.History),
+	}
+}
+
+// episodes decides where the episode of each playbook stands. left are the playbooks that the status has no room for.
+func (in *accountInput) episodes(health *v1alpha1.Health) (episodes []v1alpha1.Episode, left []string, next time.Time) {
+	memory := map[string]*v1alpha1.Episode{}
+	for i := range in.account.Status.Playbooks {
+		e := &in.account.Status.Playbooks[i]
+		memory[e.Name] = e
+	}
+	var gone []v1alpha1.Episode
+	// Those with a memory come first: a new playbook pushes none of them out.
+	playbooks := slices.Clone(in.playbooks)
+	slices.SortStableFunc(playbooks, func(a, b plan) int {
+		switch known, other := memory[a.Name] != nil, memory[b.Name] != nil; {
+		case known == other:
+			return 0
+		case known:
+			return -1
+		}
+		return 1
+	})
+	for _, p := range playbooks {
+		episode := memory[p.Name]
+		delete(memory, p.Name)
+		if p.err == nil {
+			var at time.Time
+			episode, at = in.decide(p, episode, health)
+			next = value.Earliest(next, at)
+		} else {
+			episode = playbook.Unjudged(episode, in.now)
+		}
+		if episode == nil {
+			continue
+		}
+		if len(episodes) == maxEpisodes {
+			left = append(left, p.Name)
+			continue
+		}
+		episodes = append(episodes, *episode)
+	}
+	// A playbook that is gone may come back: that work was made for it must not be forgotten while there is room.
+	for _, name := range slices.Sorted(maps.Keys(memory)) {
+		if memory[name].Sequence > 0 {
+			gone = append(gone, *playbook.Unjudged(memory[name], in.now))
+		}
+	}
+	episodes = append(episodes, gone[:min(len(gone), maxEpisodes-len(episodes))]...)
+	slices.SortFunc(episodes, func(a, b v1alpha1.Episode) int { return strings.Compare(a.Name, b.Name) })
+	return episodes, left, next
+}
+
+// decide moves one playbook's episode on.
+func (in *accountInput) decide(p plan, memory *v1alpha1.Episode, health *v1alpha1.Health) (*v1alpha1.Episode, time.Time) {
+	if memory == nil && account.Churned(in.account) {
+		return nil, time.Time{} // No playbook watches it: the first to see it will be one that does when it is won back.
+	}
+	triggers, next := p.result.Conditions(in.view(health))
+	decision := playbook.DecideInput{Memory: memory, Triggers: triggers, Now: in.now}
+	for i := range in.runs {
+		run := &in.runs[i]
+		if run.Spec.PlaybookRef.Name != p.Name {
+			continue
+		}
+		decision.MaxSequence = max(decision.MaxSequence, run.Spec.Sequence)
+		decision.OpenRun = decision.OpenRun || runOpen(run)
+		decision.RunExists = decision.RunExists || memory != nil && run.Spec.Sequence == memory.Sequence
+	}
+	episode, at := p.result.Decide(decision)
+	if episode != nil {
+		episode.Name = p.Name
+	}
+	return episode, value.Earliest(next, at)
+}
+
+// view is what triggers and texts see of the account.
+func (in *accountInput) view(health *v1alpha1.Health) playbook.View {
+	return playbook.View{
+		Account: in.account, Health: health, Scored: in.scored(), ScorePartial: in.scored() && in.model.result.Partial(health),
+		Facts: in.facts, Now: in.now, Location: in.location,
+	}
+}
+
+// runOpen reports whether a run has work that is not finished.
+func runOpen(run *v1alpha1.PlaybookRun) bool {
+	return run.DeletionTimestamp.IsZero() && run.Status.State != v1alpha1.RunCompleted && run.Status.State != v1alpha1.RunCanceled
+}
+
+// conditions says how the evaluation went.
+func (in *accountInput) conditions(status *v1alpha1.AccountStatus, left []string) {
+	c := conditions{list: &status.Conditions, generation: in.account.Generation, now: in.now}
+	c.ready(v1alpha1.ReasonEvaluated, "the account was evaluated")
+	switch {
+	case account.Churned(in.account):
+		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonChurned, "the account is churned: it is not scored, and no trigger fires on it")
+	case in.model == nil:
+		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonNoModel, "no HealthScoreModel in this namespace selects the account")
+	case in.model.err != nil:
+		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonModelStalled,
+			fmt.Sprintf("HealthScoreModel %s is stalled: health is as it was before; see kubectl describe hsm %s", in.model.Name, in.model.Name))
+	default:
+		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionTrue, v1alpha1.ReasonModelApplied, "scored by HealthScoreModel "+in.model.Name)
+	}
+	c.setIf(len(in.sharedWith) > 0, v1alpha1.ConditionSharedExternalID, v1alpha1.ReasonSharedExternalID, describeShared(in.sharedWith))
+	c.setIf(len(left) > 0, v1alpha1.ConditionPlaybookLimitExceeded, v1alpha1.ReasonTooManyPlaybooks,
+		fmt.Sprintf("an account takes part in at most %d playbooks; these start nothing on it: %s; narrow their accountSelector", maxEpisodes, atMostThree(left)))
+}
+
+// describeShared names the accounts that share an external id.
+func describeShared(sharedWith map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(sharedWith)) {
+		all = append(all, fmt.Sprintf("%s (%s)", name, sharedWith[name]))
+	}
+	return "rows with this id count for these accounts too: " + atMostThree(all)
+}
+
+// atMostThree joins names, and counts those that it leaves out.
+func atMostThree(names []string) string {
+	if len(names) <= 3 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+}
+
+// worthWriting reports whether a new status differs from the one that is there in what people or the operator act on.
+// Values and times of observation ride along with such a change; alone they are written only where the time that is
+// there is older than half of the age at which the value grows stale, so that a restart does not find it stale.
+func worthWriting(before, after *v1alpha1.AccountStatus, in *accountInput) bool {
+	if !equality.Semantic.DeepEqual(material(before), material(after)) {
+		return true
+	}
+	for _, o := range in.observedTimes(before, after) {
+		if o.after.After(o.before) && in.now.Sub(o.before) >= o.maxAge/2 {
+			return true
+		}
+	}
+	return false
+}
+
+// material is a status without what only rides along.
+func material(status *v1alpha1.AccountStatus) *v1alpha1.AccountStatus {
+	m := status.DeepCopy()
+	if m.Health == nil {
+		return m
+	}
+	m.Health.Dimensions = nil
+	for i := range m.Health.Measures {
+		e := &m.Health.Measures[i]
+		e.Value, e.Score, e.Points, e.ObservedTime = "", nil, "", nil
+	}
+	for i := range m.Health.Facts {
+		e := &m.Health.Facts[i]
+		e.Value, e.ObservedTime = "", nil
+	}
+	return m
+}
+
+// observedTime is when a value was true, as it is in a status and as it would be.
+type observedTime struct {
+	before, after time.Time
+	maxAge        time.Duration
+}
+
+// observedTimes returns the times of the values that grow stale. Both statuses list the same values.
+func (in *accountInput) observedTimes(before, after *v1alpha1.AccountStatus) []observedTime {
+	if before.Health == nil || after.Health == nil || !in.scored() {
+		return nil
+	}
+	var times []observedTime
+	add := func(ref v1alpha1.MetricReference, own v1alpha1.Duration, was, is *metav1.Time) {
+		age := in.facts[ref].MaxAge
+		if shorter, _ := value.ParseDuration(own); shorter > 0 && (age == 0 || shorter < age) {
+			age = shorter
+		}
+		if age > 0 && was != nil && is != nil {
+			times = append(times, observedTime{was.Time, is.Time, age})
+		}
+	}
+	for i, m := range in.model.Spec.Measures {
+		if i < len(before.Health.Measures) && i < len(after.Health.Measures) && m.From.Source != "" {
+			ref := v1alpha1.MetricReference{Source: m.From.Source, Metric: m.From.Metric}
+			add(ref, m.MaxAge, before.Health.Measures[i].ObservedTime, after.Health.Measures[i].ObservedTime)
+		}
+	}
+	for i, f := range after.Health.Facts {
+		if i < len(before.Health.Facts) {
+			add(v1alpha1.MetricReference{Source: f.Source, Metric: f.Metric}, "", before.Health.Facts[i].ObservedTime, f.ObservedTime)
+		}
+	}
+	return times
+}
+
+// nextRefresh is when an observed time in the status will be half as old as its value may grow.
+func (in *accountInput) nextRefresh(status *v1alpha1.AccountStatus) time.Time {
+	var next time.Time
+	for _, o := range in.observedTimes(status, status) {
+		if at := o.after.Add(o.maxAge / 2); at.After(in.now) {
+			next = value.Earliest(next, at)
+		}
+	}
+	return next
+}
+
+// countOpen counts the tasks that wait for somebody.
+func countOpen(tasks []v1alpha1.Task) int32 {
+	var n int32
+	for i := range tasks {
+		if s := tasks[i].Status.State; s == v1alpha1.TaskOpen || s == v1alpha1.TaskInProgress {
+			n++
+		}
+	}
+	return n
+}
+
+// sortedReads sorts references by source and metric and drops duplicates.
+func sortedReads(reads []v1alpha1.MetricReference) []v1alpha1.MetricReference {
+	slices.SortFunc(reads, func(a, b v1alpha1.MetricReference) int {
+		if c := strings.Compare(a.Source, b.Source); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Metric, b.Metric)
+	})
+	return slices.Compact(reads)
+}
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }

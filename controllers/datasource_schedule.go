@@ -1,0 +1,215 @@
+package controllers
+
+import (
+	"hash/fnv"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/observe"
+)
+
+// minRetry is the shortest wait after a read that failed; it doubles up to the source's interval.
+const minRetry = 5 * time.Second
+
+// readSchedule remembers when each source is to be read. The zero value is ready, and safe for concurrent use.
+type readSchedule struct {
+	mu     sync.Mutex
+	memory map[types.NamespacedName]sourceMemory
+	asked  map[types.NamespacedName]struct{}
+}
+
+// sourceMemory is what is remembered of one source between two passes. What must survive a restart is in its status.
+type sourceMemory struct {
+	uid        types.UID
+	generation int64
+	// next read by itself; zero: only when something asks for it.
+	next time.Time
+	// failures in a row.
+	failures int
+	// handled is the request, an annotation, that was last acted on.
+	handled string
+	// rows and readTime of the last accepted read, and the spec that it was read with; nil: there is none that a read
+	// could be compared with.
+	rows     int64
+	readTime time.Time
+	spec     *v1alpha1.DataSourceSpec
+	// offered is the number of rows that the refused read had which somebody may approve.
+	offered *int64
+}
+
+// readNow has a source read in its next pass.
+func (s *readSchedule) readNow(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked == nil {
+		s.asked = map[types.NamespacedName]struct{}{}
+	}
+	s.asked[key] = struct{}{}
+}
+
+// load returns what is remembered of a source, and whether somebody asked for a read, which it forgets: who asks while
+// this pass reads gets another pass.
+func (s *readSchedule) load(ds *v1alpha1.DataSource) (sourceMemory, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := client.ObjectKeyFromObject(ds)
+	_, asked := s.asked[key]
+	delete(s.asked, key)
+	m, ok := s.memory[key]
+	if !ok || m.uid != ds.UID {
+		m = lastRead(ds)
+	}
+	return m, asked
+}
+
+// lastRead takes from a status what is known of the last accepted read: it was of this spec if the source is Ready at
+// this generation.
+func lastRead(ds *v1alpha1.DataSource) sourceMemory {
+	m := sourceMemory{uid: ds.UID, generation: -1}
+	ready := meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionReady)
+	read := ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == ds.Generation
+	// What the guard refused at this generation it compared with the last accepted read: that one still counts.
+	available := meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionAvailable)
+	refused := available != nil && available.Reason == v1alpha1.ReasonRowsDropped && available.ObservedGeneration == ds.Generation
+	if (read || refused) && ds.Status.LastReadTime != nil {
+		m.rows, m.readTime, m.spec = ds.Status.Rows, ds.Status.LastReadTime.UTC(), ds.Spec.DeepCopy()
+	}
+	return m
+}
+
+// undo has the next pass do again what this one could not write down.
+func (s *readSchedule) undo(p *sourcePass) {
+	if p.read {
+		s.readNow(p.key)
+	}
+}
+
+// store remembers a source after a pass whose status was written.
+func (s *readSchedule) store(p *sourcePass) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memory == nil {
+		s.memory = map[types.NamespacedName]sourceMemory{}
+	}
+	p.memory.generation = p.ds.Generation
+	s.memory[p.key] = p.memory
+}
+
+// forget drops a source that is gone.
+func (s *readSchedule) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.memory, key)
+	delete(s.asked, key)
+}
+
+// sourcePass is one look at one source.
+type sourcePass struct {
+	ds     *v1alpha1.DataSource
+	key    types.NamespacedName
+	now    time.Time
+	memory sourceMemory
+	// asked: a ConfigMap changed that the source reads, or the last pass is to be made again.
+	asked bool
+	// read: this pass reads the source.
+	read bool
+	// last is the last accepted read that is in memory.
+	last *observe.Snapshot
+	// firstAttempt since the operator started; newGeneration since the last pass; wasAvailable before this one.
+	firstAttempt, newGeneration, wasAvailable bool
+	// changed are the ids whose rows changed.
+	changed []string
+}
+
+// begin gathers what a pass starts with.
+func (r *DataSourceReconciler) begin(ds *v1alpha1.DataSource) *sourcePass {
+	p := &sourcePass{ds: ds, key: client.ObjectKeyFromObject(ds), now: r.Clock.Now()}
+	p.memory, p.asked = r.schedule.load(ds)
+	p.last, p.wasAvailable = r.Store.Snapshot(p.key)
+	p.firstAttempt = !r.Store.Attempted(p.key, ds.UID)
+	if p.firstAttempt {
+		p.last, p.wasAvailable = nil, false // of an earlier object with this name
+	}
+	p.newGeneration = r.seen.changed(ds, ds.Status.ObservedGeneration)
+	return p
+}
+
+// due reports whether the source is to be read now.
+func (p *sourcePass) due() bool {
+	request := requestedAt(p.ds)
+	switch {
+	case p.firstAttempt, p.asked, p.memory.generation != p.ds.Generation:
+		return true
+	case request != "" && request != p.memory.handled && request != p.ds.Status.LastHandledRequestedAt:
+		return true
+	case p.memory.offered != nil && p.approved(*p.memory.offered):
+		return true
+	}
+	return !p.memory.next.IsZero() && !p.now.Before(p.memory.next)
+}
+
+// wait plans the next read after one that succeeded. A ConfigMap is watched instead.
+func (p *sourcePass) wait(now time.Time) {
+	p.memory.failures, p.memory.next = 0, time.Time{}
+	if p.ds.Spec.ConfigMap == nil {
+		p.memory.next = now.Add(jittered(observe.Interval(p.ds), p.ds.UID, now))
+	}
+}
+
+// retry plans the next read after one that failed. A spec that cannot work waits for another one.
+func (p *sourcePass) retry(now time.Time, err *observe.Error) {
+	p.memory.failures++
+	if err.Reason == v1alpha1.ReasonInvalidSpec {
+		p.memory.next = time.Time{}
+		return
+	}
+	p.memory.next = now.Add(max(jittered(backoff(p.memory.failures, observe.Interval(p.ds)), p.ds.UID, now), minRetry))
+}
+
+// backoff returns the wait after a number of failures in a row.
+func backoff(failures int, interval time.Duration) time.Duration {
+	wait := minRetry
+	for range min(failures-1, 16) {
+		wait *= 2
+	}
+	return min(wait, max(interval, minRetry))
+}
+
+// jittered varies a wait by up to a tenth, so that sources that start together do not stay together. The same source at
+// the same time waits as long.
+func jittered(wait time.Duration, uid types.UID, at time.Time) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(string(uid) + "/" + strconv.FormatInt(at.UnixNano(), 10)))
+	tenth := int64(wait / 10)
+	if tenth == 0 {
+		return wait
+	}
+	return wait - time.Duration(tenth) + time.Duration(h.Sum64()%uint64(2*tenth+1))
+}
+
+// readBefore returns when a watched source's content was read first, if it is what was read before: in this process, or
+// before the operator started, if the ConfigMap was not changed since. Without it every restart would make old facts
+// look new.
+func (p *sourcePass) readBefore(t *observe.Table, snapshot *observe.Snapshot) (time.Time, bool) {
+	switch {
+	case p.ds.Spec.ConfigMap == nil:
+		return time.Time{}, false
+	case p.last != nil:
+		return p.last.ReadTime(), len(observe.Changed(p.last, snapshot)) == 0
+	}
+	known := p.memory.spec != nil && !t.Modified.IsZero() && !t.Modified.After(p.memory.readTime)
+	return p.memory.readTime, known && int64(snapshot.Rows()) == p.memory.rows
+}
+
+// sameRows reports whether two specs read the same rows, so that their numbers can be compared.
+func sameRows(a, b *v1alpha1.DataSourceSpec) bool {
+	return equality.Semantic.DeepEqual(a.ConfigMap, b.ConfigMap) && equality.Semantic.DeepEqual(a.SQL, b.SQL)
+}

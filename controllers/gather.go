@@ -1,0 +1,168 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// Gatherer reads what the evaluation of one account depends on.
+type Gatherer struct {
+	client.Client
+	// Clock tells the time.
+	Clock clock.PassiveClock
+	// Location is the time zone of days.
+	Location *time.Location
+	// Store holds what the sources gave.
+	Store *observe.Store
+	// Catalog holds the models and playbooks.
+	Catalog *Catalog
+}
+
+// gather reads everything that an account's status depends on; nil where a source was not read yet.
+func (g *Gatherer) gather(ctx context.Context, acct *v1alpha1.Account) (*accountInput, error) {
+	in := &accountInput{account: acct, now: g.Clock.Now(), location: g.Location}
+	models, err := g.Catalog.modelsIn(ctx, acct.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	in.model = modelFor(models, acct)
+	if in.playbooks, err = g.Catalog.playbooksIn(ctx, acct.Namespace); err != nil {
+		return nil, err
+	}
+	reads := in.reads()
+	if waiting, err := g.unread(ctx, acct.Namespace, reads); err != nil || waiting {
+		return nil, err
+	}
+	in.facts = g.Store.Facts(acct.Namespace, acct, reads)
+	rememberedValues(in.facts, acct.Status.Health, in.model)
+	if in.sharedWith, err = g.othersWithSameID(ctx, acct); err != nil {
+		return nil, err
+	}
+	var runs v1alpha1.PlaybookRunList
+	if err := g.List(ctx, &runs, client.InNamespace(acct.Namespace), client.MatchingFields{IndexAccount: acct.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	// A run of an account of the same name that is gone is on its way to the garbage collector.
+	in.runs = slices.DeleteFunc(runs.Items, func(run v1alpha1.PlaybookRun) bool {
+		owner := metav1.GetControllerOf(&run)
+		return owner != nil && owner.UID != acct.UID
+	})
+	var tasks v1alpha1.TaskList
+	if err := g.List(ctx, &tasks, client.InNamespace(acct.Namespace), client.MatchingFields{IndexAccount: acct.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	in.openTasks = countOpen(tasks.Items)
+	return in, nil
+}
+
+// unread reports whether a source that exists has not been read, nor failed, since the operator started.
+func (g *Gatherer) unread(ctx context.Context, namespace string, reads []v1alpha1.MetricReference) (bool, error) {
+	last := ""
+	for _, ref := range reads {
+		if ref.Source == last {
+			continue
+		}
+		last = ref.Source
+		key := types.NamespacedName{Namespace: namespace, Name: ref.Source}
+		var source v1alpha1.DataSource
+		if err := g.Get(ctx, key, &source); client.IgnoreNotFound(err) != nil {
+			return false, err
+		} else if err == nil && source.DeletionTimestamp.IsZero() && !g.Store.Attempted(key, source.UID) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// othersWithSameID returns the names of other accounts that have one of this account's external ids.
+func (g *Gatherer) othersWithSameID(ctx context.Context, acct *v1alpha1.Account) (map[string]string, error) {
+	others := map[string]string{}
+	for _, key := range accountExternalIDs(acct) {
+		var accounts v1alpha1.AccountList
+		if err := g.List(ctx, &accounts, client.InNamespace(acct.Namespace), client.MatchingFields{IndexExternalID: key}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		for i := range accounts.Items {
+			if name := accounts.Items[i].Name; name != acct.Name {
+				others[name] = key
+			}
+		}
+	}
+	return others, nil
+}
+
+// rememberedValues fills in the values that no source can give now and that are not in memory, and those that a source
+// gives in a form that cannot be read: with those that the account's status remembers. Those of a suspended source are
+// what they were, and grow old as if the operator had never been restarted. The measures of a status say no
+// source, so the model that made them has to be there as it was.
+func rememberedValues(facts value.Facts, health *v1alpha1.Health, m *model) {
+	if health == nil {
+		return
+	}
+	remember := func(ref v1alpha1.MetricReference, text string, at *metav1.Time) {
+		o, ok := facts[ref]
+		if !ok || (o.State != v1alpha1.ValueErrored && !o.Unreadable) || o.Value != nil || text == "" || o.Type == "" {
+			return
+		}
+		if v, err := value.Parse(o.Type, text); err == nil {
+			o.Value, o.State = &v, v1alpha1.ValueErrored
+			if o.Suspended {
+				o.State = v1alpha1.ValueFresh
+			}
+			if at != nil {
+				o.ObservedTime = at.Time
+			}
+			facts[ref] = o
+		}
+	}
+	for _, f := range health.Facts {
+		remember(v1alpha1.MetricReference{Source: f.Source, Metric: f.Metric}, f.Value, f.ObservedTime)
+	}
+	if m == nil || m.Name != health.Model || m.Generation != health.ModelGeneration || m.UID != health.ModelUID || len(m.Spec.Measures) != len(health.Measures) {
+		return
+	}
+	for i, measure := range m.Spec.Measures {
+		ref := v1alpha1.MetricReference{Source: measure.From.Source, Metric: measure.From.Metric}
+		remember(ref, health.Measures[i].Value, health.Measures[i].ObservedTime)
+	}
+}
+
+// missingReferences names the DataSources and metrics that are referred to and not there.
+func missingReferences(ctx context.Context, c client.Reader, namespace string, reads []v1alpha1.MetricReference) ([]string, error) {
+	var missing []string
+	for _, ref := range reads {
+		var source v1alpha1.DataSource
+		err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Source}, &source)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		switch {
+		case err != nil:
+			missing = append(missing, "DataSource "+ref.Source)
+		case !slices.ContainsFunc(source.Spec.Metrics, func(m v1alpha1.Metric) bool { return m.Name == ref.Metric }):
+			missing = append(missing, fmt.Sprintf("metric %s of DataSource %s", ref.Metric, ref.Source))
+		}
+	}
+	return slices.Compact(missing), nil
+}
+
+// sourcesOf returns the names of the DataSources that are read, for an index.
+func sourcesOf(reads []v1alpha1.MetricReference) []string {
+	var names []string
+	for _, ref := range reads {
+		names = append(names, ref.Source)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,158 @@
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// setStatus computes a playbook's status.
+func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started startResult) error {
+	status := &p.Playbook.Status
+	status.ObservedGeneration = p.Generation
+	status.LastHandledRequestedAt = requestedAt(p.Playbook)
+	status.HeldRuns = int32(started.held)
+	status.ActiveRuns, status.OlderGenerations = 0, 0
+	for i := range started.runs {
+		run := &started.runs[i]
+		if at := run.CreationTimestamp; status.LastTriggeredTime == nil || status.LastTriggeredTime.Before(&at) {
+			status.LastTriggeredTime = &metav1.Time{Time: at.Time}
+		}
+		if !runOpen(run) {
+			continue
+		}
+		status.ActiveRuns++
+		if run.Spec.PlaybookGeneration != p.Generation {
+			status.OlderGenerations++
+		}
+	}
+	c := conditions{list: &status.Conditions, generation: p.Generation, now: r.Clock.Now()}
+	reason := v1alpha1.ReasonLimitReached
+	if p.Spec.Suspend {
+		reason = v1alpha1.ReasonSuspended
+	}
+	c.setIf(started.held > 0, v1alpha1.ConditionHeld, reason, describeHeld(p.Playbook, started.held))
+	if p.err != nil {
+		c.stalled(v1alpha1.ReasonInvalidSpec, p.err.Error())
+		return nil
+	}
+	missing, err := missingReferences(ctx, r.Client, p.Namespace, p.result.Reads())
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(missing) > 0:
+		c.reconciling(v1alpha1.ReasonReferenceNotFound, notThere(missing))
+	case p.Spec.Suspend:
+		c.ready(v1alpha1.ReasonSuspended, "suspended: nothing new starts; work in flight goes on")
+	default:
+		c.ready(v1alpha1.ReasonReady, "the playbook is in use")
+	}
+	return nil
+}
+
+// countRuns counts the runs with open work and those that began within 24 hours, and says when the oldest of these began.
+func countRuns(runs []v1alpha1.PlaybookRun, now time.Time) (active, today int, oldest time.Time) {
+	for i := range runs {
+		if runOpen(&runs[i]) {
+			active++
+		}
+		if began := runs[i].CreationTimestamp.Time; began.After(now.Add(-24 * time.Hour)) {
+			today++
+			oldest = value.Earliest(oldest, began)
+		}
+	}
+	return active, today, oldest
+}
+
+// startedEpisode is an episode of one playbook that has its run.
+type startedEpisode struct {
+	account  string
+	sequence int64
+}
+
+// episodesOf returns the episodes that runs are of.
+func episodesOf(runs []v1alpha1.PlaybookRun) map[startedEpisode]bool {
+	started := make(map[startedEpisode]bool, len(runs))
+	for i := range runs {
+		if runs[i].DeletionTimestamp.IsZero() {
+			started[startedEpisode{runs[i].Spec.AccountRef.Name, runs[i].Spec.Sequence}] = true
+		}
+	}
+	return started
+}
+
+// countGone counts the episodes that began to fire within 24 hours and whose run somebody has deleted, and says when the
+// oldest of these began: to delete a run makes no room for another on the same day.
+func countGone(playbookName string, accounts []*v1alpha1.Account, started map[startedEpisode]bool, now time.Time) (gone int, oldest time.Time) {
+	for _, acct := range accounts {
+		e := episodeOf(acct, playbookName)
+		if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[startedEpisode{acct.Name, e.Sequence}] {
+			continue
+		}
+		if e.Since.After(now.Add(-24 * time.Hour)) {
+			gone++
+			oldest = value.Earliest(oldest, e.Since.Time)
+		}
+	}
+	return gone, oldest
+}
+
+func earliest(a, b time.Time) time.Time { return value.Earliest(a, b) }
+
+// ownCreates remembers the runs that were just made and that the cache may not show yet, so that the limits count them.
+type ownCreates struct {
+	mu   sync.Mutex
+	runs map[types.NamespacedName][]ownCreate
+}
+
+type ownCreate struct {
+	run *v1alpha1.PlaybookRun
+	at  time.Time
+}
+
+// cacheLag is how long the cache may take to show a run. A run that is not in it after that was deleted.
+const cacheLag = time.Minute
+
+// add remembers a run.
+func (o *ownCreates) add(playbook types.NamespacedName, run *v1alpha1.PlaybookRun, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.runs == nil {
+		o.runs = map[types.NamespacedName][]ownCreate{}
+	}
+	o.runs[playbook] = append(o.runs[playbook], ownCreate{run, now})
+}
+
+// merge returns the runs that the cache shows and those that it does not show yet, and forgets what it shows.
+func (o *ownCreates) merge(playbook types.NamespacedName, cached []v1alpha1.PlaybookRun, now time.Time) []v1alpha1.PlaybookRun {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	shown := make(map[types.UID]bool, len(cached))
+	for i := range cached {
+		shown[cached[i].UID] = true
+	}
+	var waiting []ownCreate
+	for _, own := range o.runs[playbook] {
+		if !shown[own.run.UID] && now.Sub(own.at) < cacheLag {
+			waiting = append(waiting, own)
+		}
+	}
+	if len(waiting) == 0 {
+		delete(o.runs, playbook)
+		return cached
+	}
+	o.runs[playbook] = waiting
+	merged := make([]v1alpha1.PlaybookRun, 0, len(cached)+len(waiting))
+	merged = append(merged, cached...)
+	for _, own := range waiting {
+		merged = append(merged, *own.run)
+	}
+	return merged
+}

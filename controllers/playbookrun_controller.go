@@ -1,0 +1,233 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/playbook"
+)
+
+// firstReadDelay is how long to wait for a source that was not read since the operator started; its timeout bounds how often.
+const firstReadDelay = time.Second
+
+// PlaybookRunReconciler makes the tasks of a run and keeps its status.
+type PlaybookRunReconciler struct {
+	Gatherer
+	// Reader reads past the cache: whether a task that the cache does not show was deleted, only the API server knows.
+	Reader client.Reader
+	// Waker lets others ask for a look at a run.
+	Waker *Waker
+	// Recorder of events; nil records none.
+	Recorder events.EventRecorder
+	// Workers is the number of runs that are worked on at the same time.
+	Workers int
+}
+
+// +kubebuilder:rbac:groups=perennial.dev,resources=playbookruns,verbs=get;list;watch
+// +kubebuilder:rbac:groups=perennial.dev,resources=playbookruns/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=perennial.dev,resources=tasks,verbs=get;list;watch;create
+
+// SetupWithManager starts the reconciler with the manager.
+func (r *PlaybookRunReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("playbookrun").
+		For(&v1alpha1.PlaybookRun{}).
+		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(runOfTask)).
+		Watches(&v1alpha1.Account{}, handler.EnqueueRequestsFromMapFunc(r.runsOfAccount), builder.WithPredicates(episodesChanged())).
+		WatchesRawSource(r.Waker.Source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
+		Complete(r)
+}
+
+// Reconcile works on one run.
+func (r *PlaybookRunReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var run v1alpha1.PlaybookRun
+	if err := r.Get(ctx, req.NamespacedName, &run); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	var acct v1alpha1.Account
+	err := r.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.AccountRef.Name}, &acct)
+	if err != nil || !run.DeletionTimestamp.IsZero() || !metav1.IsControlledBy(&run, &acct) {
+		// Without its account the run is on its way to the garbage collector.
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	in, waiting, err := r.planInput(ctx, &run, &acct)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if waiting {
+		return ctrl.Result{RequeueAfter: firstReadDelay}, nil
+	}
+	work, err := playbook.PlanRun(in)
+	if err != nil {
+		// The playbook's compilation refuses such steps; a run that somebody wrote by hand may have them.
+		return r.stall(ctx, &run, err)
+	}
+	if later, err := r.createTasks(ctx, &run, work.Create); err != nil || later {
+		return ctrl.Result{RequeueAfter: ownerGoneDelay}, err
+	}
+	before := run.Status.DeepCopy()
+	setRunStatus(&run, work, in.Now)
+	if !equality.Semantic.DeepEqual(before, &run.Status) {
+		if result, err := writeStatus(ctx, r.Client, &run); err != nil || result.RequeueAfter > 0 {
+			return result, err
+		}
+		r.tell(&run, before)
+	}
+	return requeueAt(r.Clock, work.NextChange), nil
+}
+
+// stall says that a run's steps cannot work.
+func (r *PlaybookRunReconciler) stall(ctx context.Context, run *v1alpha1.PlaybookRun, reason error) (ctrl.Result, error) {
+	before := run.Status.DeepCopy()
+	run.Status.ObservedGeneration = run.Generation
+	c := conditions{list: &run.Status.Conditions, generation: run.Generation, now: r.Clock.Now()}
+	c.stalled(v1alpha1.ReasonInvalidSpec, "spec.steps: "+reason.Error())
+	if equality.Semantic.DeepEqual(before, &run.Status) {
+		return ctrl.Result{}, nil
+	}
+	return writeStatus(ctx, r.Client, run)
+}
+
+// planInput gathers what a run's plan depends on. waiting is true where a text cannot be written yet because its source
+// was not read since the operator started.
+func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.PlaybookRun, acct *v1alpha1.Account) (in playbook.PlanInput, waiting bool, err error) {
+	reads := playbook.RunReads(run)
+	if waiting, err = r.unread(ctx, run.Namespace, reads); err != nil || waiting {
+		return in, waiting, err
+	}
+	tasks, err := r.tasksOf(ctx, run)
+	if err != nil {
+		return in, false, err
+	}
+	models, err := r.Catalog.modelsIn(ctx, run.Namespace)
+	if err != nil {
+		return in, false, err
+	}
+	facts := r.Store.Facts(run.Namespace, acct, reads)
+	rememberedValues(facts, acct.Status.Health, modelFor(models, acct))
+	now := r.Clock.Now()
+	return playbook.PlanInput{
+		Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, episodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
+		View: playbook.View{
+			Account: acct, Health: acct.Status.Health, Scored: true, Facts: facts, Now: now, Location: r.Location,
+		},
+	}, false, nil
+}
+
+// tasksOf returns the tasks of a run. One that the run's status names and the cache does not show is asked for at the
+// API server: the cache may be late, and a task that was deleted is never made again.
+func (r *PlaybookRunReconciler) tasksOf(ctx context.Context, run *v1alpha1.PlaybookRun) ([]v1alpha1.Task, error) {
+	var list v1alpha1.TaskList
+	if err := r.List(ctx, &list, client.InNamespace(run.Namespace), client.MatchingFields{IndexRun: run.Name}); err != nil {
+		return nil, err
+	}
+	for _, name := range playbook.MissingTasks(run, list.Items) {
+		var task v1alpha1.Task
+		err := r.Reader.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: name}, &task)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && metav1.IsControlledBy(&task, run) {
+			list.Items = append(list.Items, task)
+		}
+	}
+	return list.Items, nil
+}
+
+// createTasks makes tasks. later is true where a name is taken by a task that the garbage collector has yet to take.
+func (r *PlaybookRunReconciler) createTasks(ctx context.Context, run *v1alpha1.PlaybookRun, tasks []*v1alpha1.Task) (later bool, err error) {
+	for _, task := range tasks {
+		err := r.Create(ctx, task)
+		if apierrors.IsAlreadyExists(err) {
+			var there v1alpha1.Task
+			if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(task), &there); client.IgnoreNotFound(err) != nil {
+				return false, err
+			}
+			if !metav1.IsControlledBy(&there, run) {
+				return true, nil
+			}
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// setRunStatus puts a plan into a run's status.
+func setRunStatus(run *v1alpha1.PlaybookRun, work *playbook.Plan, now time.Time) {
+	list := run.Status.Conditions
+	run.Status = work.Status
+	run.Status.Conditions = list
+	run.Status.ObservedGeneration = run.Generation
+	c := conditions{list: &run.Status.Conditions, generation: run.Generation, now: now}
+	c.ready(v1alpha1.ReasonReady, "the tasks that can be made are made")
+	if work.Resolved {
+		c.set(v1alpha1.ConditionResolved, metav1.ConditionTrue, v1alpha1.ReasonConditionCleared, "the condition that started the run has cleared")
+	} else {
+		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonConditionHolds, "the condition that started the run has not cleared")
+	}
+	if len(work.TextErrors) > 0 {
+		c.set(v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, atMostThree(work.TextErrors))
+	}
+}
+
+// tell records an event where a run ended.
+func (r *PlaybookRunReconciler) tell(run *v1alpha1.PlaybookRun, before *v1alpha1.PlaybookRunStatus) {
+	if before.State == run.Status.State || run.Status.State == v1alpha1.RunActive {
+		return
+	}
+	recorder{r.Recorder}.normal(run, "Run"+string(run.Status.State), "EndRun", "playbook %s on account %s", run.Spec.PlaybookRef.Name, run.Spec.AccountRef.Name)
+}
+
+func runOfTask(_ context.Context, obj client.Object) []reconcile.Request {
+	run := obj.(*v1alpha1.Task).Spec.RunRef
+	if run == nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: run.Name}}}
+}
+
+// runsOfAccount maps an account to its runs with open work.
+func (r *PlaybookRunReconciler) runsOfAccount(ctx context.Context, obj client.Object) []reconcile.Request {
+	var list v1alpha1.PlaybookRunList
+	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexAccount: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "look up the runs of an account")
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		if runOpen(&list.Items[i]) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return requests
+}
+
+// episodesChanged lets updates of accounts through in which an episode of a playbook moved.
+func episodesChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*v1alpha1.Account), e.ObjectNew.(*v1alpha1.Account)
+			return !equality.Semantic.DeepEqual(before.Status.Playbooks, after.Status.Playbooks)
+		},
+	}
+}
