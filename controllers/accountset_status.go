@@ -124,7 +124,7 @@ func readyMessage(s *v1alpha1.AccountSetStatus) string {
 		message += fmt.Sprintf("; %d rows rejected", s.RejectedRows)
 	}
 	if s.OverriddenFields > 0 {
-		message += fmt.Sprintf("; %d fields left to others", s.OverriddenFields)
+		message += fmt.Sprintf("; fields left to others: %d", s.OverriddenFields)
 	}
 	if s.Pending != nil {
 		message += fmt.Sprintf("; %d changes wait for approval", s.Pending.Creates+s.Pending.Prunes)

@@ -127,11 +127,11 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (startResult, er
 		return result, nil
 	}
 	due, err := r.due(ctx, p)
-	if err != nil || len(due) == 0 {
+	if err != nil || due == 0 {
 		return result, err
 	}
 	if p.Spec.Suspend {
-		result.held = len(due)
+		result.held = due
 		return result, nil
 	}
 	watched, err := r.watched(ctx, p)
@@ -143,24 +143,22 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (startResult, er
 		result.next = next
 		return result, err
 	}
-	return r.admit(ctx, p, due, watched, result)
+	return r.admit(ctx, p, watched, result)
 }
 
-// due returns the accounts that have an episode of the playbook in the state Due, by name. They are the cache's own:
-// copy one before it is changed.
-func (r *PlaybookReconciler) due(ctx context.Context, p plan) (map[string]*v1alpha1.Account, error) {
+// due counts the accounts that have an episode of the playbook in the state Due.
+func (r *PlaybookReconciler) due(ctx context.Context, p plan) (int, error) {
 	var accounts v1alpha1.AccountList
 	if err := r.List(ctx, &accounts, client.InNamespace(p.Namespace), client.MatchingFields{IndexDuePlaybook: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
+		return 0, err
 	}
-	due := map[string]*v1alpha1.Account{}
+	n := 0
 	for i := range accounts.Items {
-		acct := &accounts.Items[i]
-		if acct.DeletionTimestamp.IsZero() && p.selector.Matches(acct) {
-			due[acct.Name] = acct
+		if acct := &accounts.Items[i]; acct.DeletionTimestamp.IsZero() && p.selector.Matches(acct) {
+			n++
 		}
 	}
-	return due, nil
+	return n, nil
 }
 
 // mayStart reports whether runs may start now: every account that the playbook watches was evaluated since the
@@ -174,7 +172,7 @@ func (r *PlaybookReconciler) mayStart(ctx context.Context, p plan, watched []*v1
 		return false, settled, nil
 	}
 	for _, acct := range watched {
-		if !r.Progress.ready(client.ObjectKeyFromObject(p.Playbook), p.Generation, client.ObjectKeyFromObject(acct), "") {
+		if !r.Progress.ready(p.Playbook, acct, atLeast) {
 			return false, time.Time{}, nil
 		}
 	}
@@ -196,18 +194,22 @@ func (r *PlaybookReconciler) watched(ctx context.Context, p plan) ([]*v1alpha1.A
 	return watched, nil
 }
 
-// admit makes a run for each account that the limits let through.
-func (r *PlaybookReconciler) admit(ctx context.Context, p plan, due map[string]*v1alpha1.Account, watched []*v1alpha1.Account, result startResult) (startResult, error) {
+// admit makes a run for each account that the limits let through. Who is due is read off the very accounts that mayStart
+// looked at: the largest goes first only where all of them are known.
+func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alpha1.Account, result startResult) (startResult, error) {
 	now := r.Clock.Now()
 	started := episodesOf(result.runs)
 	active, today, oldest := countRuns(result.runs, now)
 	gone, oldestGone := countGone(p.Name, watched, started, now)
 	var candidates []playbook.Candidate
-	for name, acct := range due {
-		if started[startedEpisode{name, episodeOf(acct, p.Name).Sequence}] {
-			continue // The account will see it as soon as its cache does.
+	due := map[string]*v1alpha1.Account{}
+	for _, acct := range watched {
+		episode := episodeOf(acct, p.Name)
+		if episode.State != v1alpha1.EpisodeDue || started[startedEpisode{acct.Name, episode.Sequence}] {
+			continue // What has its run, the account will see as soon as its cache does.
 		}
-		candidates = append(candidates, playbook.Candidate{Account: name, ARR: account.ARR(acct)})
+		due[acct.Name] = acct
+		candidates = append(candidates, playbook.Candidate{Account: acct.Name, ARR: account.ARR(acct)})
 	}
 	admitted, held := playbook.Admit(candidates, active, today+gone, p.Spec.Limits)
 	result.held = held
@@ -230,8 +232,7 @@ func (r *PlaybookReconciler) admit(ctx context.Context, p plan, due map[string]*
 
 // startOne makes the run of one account's episode. It returns none where the account has moved on since.
 func (r *PlaybookReconciler) startOne(ctx context.Context, p plan, acct *v1alpha1.Account) (*v1alpha1.PlaybookRun, time.Time, error) {
-	key := client.ObjectKeyFromObject(p.Playbook)
-	if !r.Progress.ready(key, p.Generation, client.ObjectKeyFromObject(acct), acct.ResourceVersion) {
+	if !r.Progress.ready(p.Playbook, acct, exactly) {
 		return nil, time.Time{}, nil // What the cache has is not what was last evaluated.
 	}
 	in, err := r.gather(ctx, acct)
@@ -253,7 +254,7 @@ func (r *PlaybookReconciler) startOne(ctx context.Context, p plan, acct *v1alpha
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	r.created.add(key, run, r.Clock.Now())
+	r.created.add(client.ObjectKeyFromObject(p.Playbook), run, r.Clock.Now())
 	recorder{r.Recorder}.normal(acct, "PlaybookTriggered", "StartRun", "playbook %s: %s", p.Name, run.Spec.Reason)
 	return run, time.Time{}, nil
 }

@@ -1,11 +1,14 @@
 package controllers
 
 import (
-	"maps"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
 
 // Progress knows which accounts were evaluated since the operator started. A playbook starts nothing before all the
@@ -37,11 +40,7 @@ func (p *Progress) evaluated(account types.NamespacedName, e evaluation) {
 	if p.accounts == nil {
 		p.accounts = map[types.NamespacedName]evaluation{}
 	}
-	previous, known := p.accounts[account]
 	p.accounts[account] = e
-	if known && previous.resourceVersion == e.resourceVersion && maps.Equal(previous.generations, e.generations) {
-		return
-	}
 	for playbook := range p.waiting {
 		if playbook.Namespace == account.Namespace {
 			p.Playbooks.WakeAfter(playbook, wakeDelay)
@@ -57,19 +56,37 @@ func (p *Progress) forget(account types.NamespacedName) {
 	delete(p.accounts, account)
 }
 
-// ready reports whether an account was evaluated with this generation of a playbook; exactly says that it must also be
-// the very version of the account that was evaluated. Where it reports false, the playbook is woken by the next
-// evaluation in its namespace.
-func (p *Progress) ready(playbook types.NamespacedName, generation int64, account types.NamespacedName, exactly string) bool {
+// freshness is how closely what the cache shows of an account must follow its evaluation.
+type freshness int
+
+const (
+	// atLeast: the cache shows the status that the evaluation wrote, or something newer.
+	atLeast freshness = iota
+	// exactly: it shows that very version.
+	exactly
+)
+
+// ready reports whether an account, as the cache shows it, was evaluated with this generation of a playbook. Where it
+// reports false, the playbook is woken by the next evaluation in its namespace; one follows each write.
+func (p *Progress) ready(playbook *v1alpha1.Playbook, account *v1alpha1.Account, how freshness) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, ok := p.accounts[account]
-	if ok && e.generations[playbook.Name] == generation && (exactly == "" || e.resourceVersion == exactly) {
+	e, ok := p.accounts[client.ObjectKeyFromObject(account)]
+	if ok && e.generations[playbook.Name] == playbook.Generation && e.shownBy(account.ResourceVersion, how) {
 		return true
 	}
 	if p.waiting == nil {
 		p.waiting = map[types.NamespacedName]struct{}{}
 	}
-	p.waiting[playbook] = struct{}{}
+	p.waiting[client.ObjectKeyFromObject(playbook)] = struct{}{}
 	return false
+}
+
+// shownBy reports whether a version of the account shows what the evaluation wrote.
+func (e evaluation) shownBy(resourceVersion string, how freshness) bool {
+	if e.resourceVersion == resourceVersion {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(resourceVersion, e.resourceVersion)
+	return how == atLeast && err == nil && order > 0
 }
