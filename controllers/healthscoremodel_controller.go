@@ -55,7 +55,7 @@ func (r *HealthScoreModelReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("healthscoremodel").
 		For(&v1alpha1.HealthScoreModel{}).
 		Watches(&v1alpha1.Account{}, modelsOfAccount()).
-		Watches(&v1alpha1.DataSource{}, handler.EnqueueRequestsFromMapFunc(r.readersOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.DataSource{}, lookUp(r.Client, &v1alpha1.HealthScoreModelList{}, IndexReadSource), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
 }
 
@@ -149,15 +149,6 @@ func notThere(missing []string) string {
 	return fmt.Sprintf("not there: %s; until it is, its values count as not readable", strings.Join(missing[:min(len(missing), 10)], ", "))
 }
 
-// readersOf maps a DataSource to the models that read it.
-func (r *HealthScoreModelReconciler) readersOf(ctx context.Context, obj client.Object) []reconcile.Request {
-	var list v1alpha1.HealthScoreModelList
-	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexReadSource: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "look up the models that read a DataSource")
-	}
-	return requestsFor(list.Items, func(m *v1alpha1.HealthScoreModel) client.Object { return m })
-}
-
 // modelsOfAccount counts a model's accounts anew when the model of an account changes.
 func modelsOfAccount() handler.EventHandler {
 	count := func(q workqueue.TypedRateLimitingInterface[reconcile.Request], obj client.Object) {
@@ -177,13 +168,4 @@ func modelsOfAccount() handler.EventHandler {
 			}
 		},
 	}
-}
-
-// requestsFor makes a request for each object of a list.
-func requestsFor[T any](items []T, object func(*T) client.Object) []reconcile.Request {
-	requests := make([]reconcile.Request, 0, len(items))
-	for i := range items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(object(&items[i]))})
-	}
-	return requests
 }

@@ -5,7 +5,11 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
@@ -132,4 +136,23 @@ func taskRun(obj client.Object) []string {
 		return []string{run.Name}
 	}
 	return nil
+}
+
+// lookUp maps an object to the objects of a list's kind, in its namespace, that an index finds under its name.
+func lookUp(reader client.Reader, kind client.ObjectList, index string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+		list := kind.DeepCopyObject().(client.ObjectList)
+		var requests []reconcile.Request
+		err := reader.List(ctx, list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{index: obj.GetName()}, client.UnsafeDisableDeepCopy)
+		if err == nil {
+			err = meta.EachListItem(list, func(found runtime.Object) error {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(found.(client.Object))})
+				return nil
+			})
+		}
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "look up what depends on an object", "index", index)
+		}
+		return requests
+	})
 }

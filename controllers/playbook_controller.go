@@ -22,6 +22,7 @@ import (
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // ownerGoneDelay is how long to wait for the garbage collector to take a run of an account that is no more.
@@ -67,7 +68,7 @@ func (r *PlaybookReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Account{}, playbooksOfAccount()).
 		Watches(&v1alpha1.PlaybookRun{}, handler.EnqueueRequestsFromMapFunc(playbookOfRun),
 			builder.WithPredicates(changed(func(run *v1alpha1.PlaybookRun) any { return run.Status.State }))).
-		Watches(&v1alpha1.DataSource{}, handler.EnqueueRequestsFromMapFunc(r.readersOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.DataSource{}, lookUp(r.Client, &v1alpha1.PlaybookList{}, IndexReadSource), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Waker.Source()).
 		Complete(r)
 }
@@ -221,11 +222,11 @@ func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alp
 		if run != nil {
 			result.runs = append(result.runs, *run)
 		}
-		result.next = earliest(result.next, next)
+		result.next = value.Earliest(result.next, next)
 	}
-	if oldest = earliest(oldest, oldestGone); held > 0 && !oldest.IsZero() {
+	if oldest = value.Earliest(oldest, oldestGone); held > 0 && !oldest.IsZero() {
 		// A place within the day becomes free when its oldest run is a day old.
-		result.next = earliest(result.next, oldest.Add(24*time.Hour))
+		result.next = value.Earliest(result.next, oldest.Add(24*time.Hour))
 	}
 	return result, nil
 }
@@ -295,15 +296,6 @@ func playbooksOfAccount() handler.EventHandler {
 
 func playbookOfRun(_ context.Context, obj client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.(*v1alpha1.PlaybookRun).Spec.PlaybookRef.Name}}}
-}
-
-// readersOf maps a DataSource to the playbooks that read it.
-func (r *PlaybookReconciler) readersOf(ctx context.Context, obj client.Object) []reconcile.Request {
-	var list v1alpha1.PlaybookList
-	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexReadSource: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "look up the playbooks that read a DataSource")
-	}
-	return requestsFor(list.Items, func(p *v1alpha1.Playbook) client.Object { return p })
 }
 
 // episodeOf returns what an account remembers of a playbook.

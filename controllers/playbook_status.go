@@ -104,8 +104,6 @@ func countGone(playbookName string, accounts []*v1alpha1.Account, started map[st
 	return gone, oldest
 }
 
-func earliest(a, b time.Time) time.Time { return value.Earliest(a, b) }
-
 // ownCreates remembers the runs that were just made and that the cache may not show yet, so that the limits count them.
 type ownCreates struct {
 	mu   sync.Mutex

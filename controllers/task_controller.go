@@ -12,8 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
@@ -38,8 +36,9 @@ func (r *TaskReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("task").
 		For(&v1alpha1.Task{}).
-		Watches(&v1alpha1.PlaybookRun{}, handler.EnqueueRequestsFromMapFunc(r.tasksOfRun)).
-		Watches(&v1alpha1.Account{}, handler.EnqueueRequestsFromMapFunc(r.tasksOfAccount),
+		Watches(&v1alpha1.PlaybookRun{}, lookUp(r.Client, &v1alpha1.TaskList{}, IndexRun)).
+		// A task without an assignee is the account's owner's.
+		Watches(&v1alpha1.Account{}, lookUp(r.Client, &v1alpha1.TaskList{}, IndexAccount),
 			builder.WithPredicates(changed(func(a *v1alpha1.Account) any { return a.Spec.Owner }))).
 		WatchesRawSource(r.Waker.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
@@ -128,22 +127,4 @@ func setTaskStatus(task *v1alpha1.Task, work *playbook.Plan, now time.Time) time
 		c.setIf(needless, v1alpha1.ConditionNoLongerNeeded, reason, "the condition that asked for this task has cleared")
 	}
 	return next
-}
-
-// tasksOfRun maps a run to its tasks.
-func (r *TaskReconciler) tasksOfRun(ctx context.Context, obj client.Object) []reconcile.Request {
-	var list v1alpha1.TaskList
-	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexRun: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "look up the tasks of a run")
-	}
-	return requestsFor(list.Items, func(t *v1alpha1.Task) client.Object { return t })
-}
-
-// tasksOfAccount maps an account to its tasks: those without an assignee are its owner's.
-func (r *TaskReconciler) tasksOfAccount(ctx context.Context, obj client.Object) []reconcile.Request {
-	var list v1alpha1.TaskList
-	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexAccount: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "look up the tasks of an account")
-	}
-	return requestsFor(list.Items, func(t *v1alpha1.Task) client.Object { return t })
 }
