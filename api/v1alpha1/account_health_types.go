@@ -226,11 +226,34 @@ const (
 	EpisodeFiring EpisodeState = "Firing"
 )
 
-// Episode is what an account remembers of one playbook: from the moment a trigger holds until none does.
+// Episode is what an account remembers of one playbook: from the moment a trigger holds until none does. For triggers
+// with per: Observation there is one for each metric that they watch.
 type Episode struct {
 	// name of the playbook.
 	// +required
 	Name string `json:"name"`
+
+	// source whose observations this is about; absent for triggers that watch a state.
+	// +optional
+	Source string `json:"source,omitempty"`
+
+	// metric whose observations this is about.
+	// +optional
+	Metric string `json:"metric,omitempty"`
+
+	// observedTime of the observation that the latest run is for, or that waits for one.
+	// +optional
+	ObservedTime *metav1.Time `json:"observedTime,omitempty"`
+
+	// upTo is the time up to which observations are history: their run was made, or none will be.
+	// +optional
+	UpTo *metav1.Time `json:"upTo,omitempty"`
+
+	// taken are the times of later observations whose run was made, at most eight.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Taken []metav1.Time `json:"taken,omitempty"`
 
 	// state: Clear (no trigger holds), Ignored (held already when the playbook first saw the account), Pending (a
 	// trigger holds, not yet for long enough), Due (a run may start) or Firing (its run was made).

@@ -11,6 +11,9 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionAvailable, on a DataSource, says whether its latest read succeeded.
 	ConditionAvailable = "Available"
+	// ConditionWarnings, on a DataSource, is True while a read that was accepted has values that cannot be read, or the
+	// source itself warns that it may not be all.
+	ConditionWarnings = "Warnings"
 	// ConditionModelApplied, on an Account, is False while no model scores it.
 	ConditionModelApplied = "ModelApplied"
 	// ConditionSharedExternalID, on an Account, is True while another account claims one of its external ids.
@@ -41,6 +44,10 @@ const (
 	ReasonReadSucceeded         = "ReadSucceeded"
 	ReasonReadFailed            = "ReadFailed"
 	ReasonRowsDropped           = "RowsDropped"
+	ReasonRateLimited           = "RateLimited"
+	ReasonAddressNotAllowed     = "AddressNotAllowed"
+	ReasonSourceWarns           = "SourceWarns"
+	ReasonValuesRejected        = "ValuesRejected"
 	ReasonSecretNotAllowed      = "SecretNotAllowed"
 	ReasonSecretNotFound        = "SecretNotFound"
 	ReasonNoModel               = "NoModel"
@@ -88,6 +95,9 @@ const (
 	AnnotationRequestedAt = "perennial.dev/requestedAt"
 	// AnnotationAllowDataSource, on a Secret, lists the DataSources that may use it, separated by commas, or *.
 	AnnotationAllowDataSource = "perennial.dev/allow-datasource"
+	// AnnotationAllowHost, on a Secret, lists the hosts that it may be sent to, separated by commas: api.example.com, or
+	// api.example.com:8443 where the port is not that of the scheme; *.example.com for every host below one.
+	AnnotationAllowHost = "perennial.dev/allow-host"
 
 	// FinalizerAccountSet delays the deletion of an AccountSet with deletionPolicy Delete until its accounts are gone.
 	FinalizerAccountSet = "perennial.dev/accountset"

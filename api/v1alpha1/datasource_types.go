@@ -40,8 +40,10 @@ type DataSourceList struct {
 
 // DataSourceSpec is where to read and what the columns mean.
 //
-// +kubebuilder:validation:ExactlyOneOf=configMap;sql
+// +kubebuilder:validation:ExactlyOneOf=configMap;sql;prometheus;http;fake
 // +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.configMap)",message="interval: a ConfigMap is watched, not polled; remove interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.http) || !has(self.http.since) || has(self.observedTime)",message="http.since: needs observedTime, which says how long a row is within the window"
+// +kubebuilder:validation:XValidation:rule="!has(self.prometheus) || (self.metrics.all(m, self.prometheus.queries.exists(q, q.metric == m.name)) && self.prometheus.queries.all(q, self.metrics.exists(m, m.name == q.metric)))",message="prometheus.queries: one for each of spec.metrics, and for nothing else"
 type DataSourceSpec struct {
 	// suspend stops reading. The last values stand, and grow old as usual.
 	// +optional
@@ -91,6 +93,18 @@ type DataSourceSpec struct {
 	// sql reads the rows of one query.
 	// +optional
 	SQL *SQLSource `json:"sql,omitempty"`
+
+	// prometheus reads instant queries of a Prometheus server, or of one that speaks its API.
+	// +optional
+	Prometheus *PrometheusSource `json:"prometheus,omitempty"`
+
+	// http reads the JSON or CSV of an API.
+	// +optional
+	HTTP *HTTPSource `json:"http,omitempty"`
+
+	// fake gives the rows that stand in this spec, for trying a model or a playbook.
+	// +optional
+	Fake *FakeSource `json:"fake,omitempty"`
 }
 
 // AccountColumn says which column names the account, and how.
@@ -178,77 +192,10 @@ type Metric struct {
 	Aggregate Aggregate `json:"aggregate,omitempty"`
 }
 
-// DataFormat is how rows are written.
-//
-// +kubebuilder:validation:Enum=CSV;JSON;YAML
-type DataFormat string
-
-// The formats.
-const (
-	FormatCSV  DataFormat = "CSV"
-	FormatJSON DataFormat = "JSON"
-	FormatYAML DataFormat = "YAML"
-)
-
-// ConfigMapSource reads rows from a key of a ConfigMap.
-type ConfigMapSource struct {
-	// name of the ConfigMap, in this namespace.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Name string `json:"name"`
-
-	// key that holds the rows.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Key string `json:"key"`
-
-	// format of the rows. CSV has the column names in its first line; JSON and YAML are a list of objects.
-	// +required
-	Format DataFormat `json:"format"`
-}
-
-// SQLDriver is a database's protocol.
-//
-// +kubebuilder:validation:Enum=Postgres;SQLite
-type SQLDriver string
-
-// The SQL drivers.
-const (
-	DriverPostgres SQLDriver = "Postgres"
-	DriverSQLite   SQLDriver = "SQLite"
-)
-
-// SQLSource reads the rows of one query, in a read-only transaction.
-//
-// +kubebuilder:validation:XValidation:rule="self.driver == 'SQLite' ? has(self.file) && !has(self.dsnSecretRef) : has(self.dsnSecretRef) && !has(self.file)",message="driver SQLite takes file and no dsnSecretRef; driver Postgres takes dsnSecretRef and no file"
-type SQLSource struct {
-	// driver of the database: Postgres or SQLite.
-	// +required
-	Driver SQLDriver `json:"driver"`
-
-	// dsnSecretRef is the key of a Secret that holds the connection string. The Secret must carry the annotation
-	// perennial.dev/allow-datasource with the name of this DataSource.
-	// +optional
-	DSNSecretRef *KeyReference `json:"dsnSecretRef,omitempty"`
-
-	// file is a SQLite database, relative to the operator's --data-root.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	File string `json:"file,omitempty"`
-
-	// query to run: one statement that only reads. Its column names are the fields.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=16384
-	Query string `json:"query"`
-}
-
 // DataSourceStatus is how the latest read went.
 type DataSourceStatus struct {
-	// conditions: Ready once the source was read at this generation; Available says whether the latest read succeeded.
+	// conditions: Ready once the source was read at this generation; Available says whether the latest read succeeded;
+	// Warnings is True while values of it cannot be read, or the source itself warns that it may not be all.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -265,7 +212,8 @@ type DataSourceStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	LastHandledRequestedAt string `json:"lastHandledRequestedAt,omitempty"`
 
-	// lastReadTime is when the source was last read with success.
+	// lastReadTime is when the source was last read with success. While nothing else changes it is written once an hour,
+	// however often the source is read: Available says whether the latest read succeeded.
 	// +optional
 	LastReadTime *metav1.Time `json:"lastReadTime,omitempty"`
 
@@ -276,6 +224,17 @@ type DataSourceStatus struct {
 	// accountsMatched is the number of accounts that the last accepted read has a row for.
 	// +optional
 	AccountsMatched int32 `json:"accountsMatched"`
+
+	// readDigest identifies the part of the spec that says which rows are read, as it was in the last accepted read: only
+	// reads of the same part are compared by their number of rows.
+	// +optional
+	ReadDigest string `json:"readDigest,omitempty"`
+
+	// queries says how many series each query of a Prometheus source gave in the last accepted read.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Queries []QueryResult `json:"queries,omitempty"`
 
 	// unmatchedRows is the number of rows whose id no account has.
 	// +optional
@@ -301,4 +260,16 @@ type DataSourceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	LastError string `json:"lastError,omitempty"`
+}
+
+// QueryResult is what one query of a Prometheus source gave.
+type QueryResult struct {
+	// metric that the query is for.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Metric string `json:"metric"`
+
+	// series is the number of series that it gave.
+	// +required
+	Series int64 `json:"series"`
 }

@@ -130,6 +130,8 @@ type PlaybookSpec struct {
 // Trigger is a condition that starts an episode.
 //
 // +kubebuilder:validation:ExactlyOneOf=band;score;value;renewal;lifecycle
+// +kubebuilder:validation:XValidation:rule="!has(self.per) || self.per == 'State' || (has(self.value) && has(self.value.from.source))",message="per: Observation is for a value trigger whose value comes from a source"
+// +kubebuilder:validation:XValidation:rule="!has(self.per) || self.per == 'State' || !has(self.__for__)",message="for: an observation holds at once; leave for out with per: Observation"
 type Trigger struct {
 	// name of the trigger, unique in the playbook.
 	// +required
@@ -154,6 +156,16 @@ type Trigger struct {
 	// +optional
 	Value *ValueTrigger `json:"value,omitempty"`
 
+	// per says what an episode is for: State (the default), the value as it is now, whose episode ends when it no
+	// longer holds; or Observation, each row of the source by itself, such as each answer to a survey. Every observation
+	// that holds is an episode with a run of its own, once; what comes later does not cancel its tasks. The source needs
+	// observedTime; rows of one account with the same time, to the second, are one observation. Runs of one account start
+	// one after the other, the oldest observation first: the next when the work of the one before has ended and the
+	// cooldown is over. Of the observations from before the playbook first saw the account only the newest counts
+	// (existing: Start) or none (existing: Ignore). One that is older than the source's maxAge starts nothing.
+	// +optional
+	Per TriggerPer `json:"per,omitempty"`
+
 	// renewal: the contract's renewalDate is near, or past.
 	// +optional
 	Renewal *RenewalTrigger `json:"renewal,omitempty"`
@@ -162,6 +174,19 @@ type Trigger struct {
 	// +optional
 	Lifecycle *LifecycleTrigger `json:"lifecycle,omitempty"`
 }
+
+// TriggerPer says what an episode is for.
+//
+// +kubebuilder:validation:Enum=State;Observation
+type TriggerPer string
+
+// What an episode is for.
+const (
+	// PerState is the value as it is now.
+	PerState TriggerPer = "State"
+	// PerObservation is each row of the source by itself.
+	PerObservation TriggerPer = "Observation"
+)
 
 // BandTrigger holds while the account is in one of some bands.
 type BandTrigger struct {

@@ -58,10 +58,15 @@ type PlaybookRunSpec struct {
 	// +required
 	PlaybookGeneration int64 `json:"playbookGeneration"`
 
-	// sequence numbers the episodes of this playbook on this account, from 1.
+	// sequence numbers the episodes of this playbook on this account, from 1; those of observations of one metric by
+	// themselves.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Sequence int64 `json:"sequence"`
+
+	// observation that started the run, of a trigger with per: Observation.
+	// +optional
+	Observation *ObservationReference `json:"observation,omitempty"`
 
 	// trigger that started the run.
 	// +required
@@ -92,6 +97,25 @@ type PlaybookRunSpec struct {
 	Steps []PlaybookStep `json:"steps"`
 }
 
+// ObservationReference names one observation of an account.
+type ObservationReference struct {
+	// source is the name of the DataSource.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Source string `json:"source"`
+
+	// metric of the source.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Metric string `json:"metric"`
+
+	// observedTime is when it was observed.
+	// +required
+	ObservedTime metav1.Time `json:"observedTime"`
+}
+
 // NamedValue is a fact as it was.
 type NamedValue struct {
 	// name of the fact, as an expression reads it: health.score, metrics.support.open_p1.
@@ -101,8 +125,13 @@ type NamedValue struct {
 
 	// value of the fact.
 	// +required
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=2048
 	Value string `json:"value"`
+
+	// type of the value, where it is a column of the row that started the run. Texts of later steps show that row, not what
+	// the source says then.
+	// +optional
+	Type MetricType `json:"type,omitempty"`
 }
 
 // RunState is how far a run is.

@@ -36,6 +36,23 @@ func (d *Decimal) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// FakeValue is a value as a source gives it: text, or a whole number.
+//
+// +kubebuilder:validation:Type=""
+// +kubebuilder:validation:XIntOrString
+// +kubebuilder:validation:MaxLength=1024
+type FakeValue string
+
+// UnmarshalJSON takes a JSON string or a JSON integer.
+func (v *FakeValue) UnmarshalJSON(data []byte) error {
+	var d Decimal
+	if err := d.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	*v = FakeValue(d)
+	return nil
+}
+
 // Duration is a length of time in the Prometheus format: whole numbers with the units y, w, d, h, m and s, largest
 // first, for example 30s, 36h, 90d or 1w2d. A day is 24 hours, a week 7 days, a year 365 days.
 //
