@@ -192,6 +192,9 @@ func (r *AccountSetReconciler) rows(ctx context.Context, set *v1alpha1.AccountSe
 	case !available || snapshot == nil:
 		r.sourceUnavailable(set, fmt.Sprintf("DataSource %s cannot be read now; nothing is made, changed or pruned", key.Name))
 		return nil, nil
+	case !snapshot.Complete():
+		r.sourceUnavailable(set, fmt.Sprintf("DataSource %s warns that its last read may not be all; nothing is made, changed or pruned", key.Name))
+		return nil, nil
 	case !hasColumns(snapshot, template.Columns()):
 		r.sourceUnavailable(set, fmt.Sprintf("DataSource %s was not read since its columns changed; nothing is made, changed or pruned", key.Name))
 		return nil, nil

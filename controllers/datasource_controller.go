@@ -36,6 +36,8 @@ type DataSourceReconciler struct {
 	Dependencies observe.Dependencies
 	// Accounts are woken when what is known of them changed.
 	Accounts *AccountWaker
+	// Waker lets others ask for a look at a source; nil lets nobody.
+	Waker *Waker
 	// Sets, the AccountSets, are woken when the rows of their source changed. It may be nil.
 	Sets *Waker
 	// Recorder of events; nil records none.
@@ -47,8 +49,8 @@ type DataSourceReconciler struct {
 	seen     generations
 }
 
-// defaultSourceWorkers is how many sources are read at the same time where nothing else is said.
-const defaultSourceWorkers = 8
+// DefaultSourceWorkers is how many sources are read at the same time where nothing else is said.
+const DefaultSourceWorkers = 8
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=datasources,verbs=get;list;watch
 // +kubebuilder:rbac:groups=perennial.dev,resources=datasources/status,verbs=get;update;patch
@@ -60,7 +62,11 @@ const defaultSourceWorkers = 8
 func (r *DataSourceReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	workers := r.Workers
 	if workers < 1 {
-		workers = defaultSourceWorkers
+		workers = DefaultSourceWorkers
+	}
+	waker := r.Waker
+	if waker == nil {
+		waker = &Waker{}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("datasource").
@@ -68,6 +74,7 @@ func (r *DataSourceReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DataSource{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOfConfigMap)).
 		Watches(&v1alpha1.Account{}, r.recount()).
+		WatchesRawSource(waker.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 }
@@ -113,7 +120,7 @@ func (r *DataSourceReconciler) finish(ctx context.Context, p *sourcePass, before
 	if err := r.count(ctx, p); err != nil {
 		return ctrl.Result{}, err
 	}
-	if equality.Semantic.DeepEqual(before, &p.ds.Status) {
+	if !worthSaying(before, p.ds) {
 		return ctrl.Result{}, nil
 	}
 	result, err := writeStatus(ctx, r.Client, p.ds)
@@ -123,10 +130,24 @@ func (r *DataSourceReconciler) finish(ctx context.Context, p *sourcePass, before
 	return result, err
 }
 
+// readTimeAge is how old the time of the last read in a status may grow while nothing else changes.
+const readTimeAge = time.Hour
+
+// worthSaying reports whether a source's status differs from the one that is there in more than the time of a read that
+// gave the same. A ConfigMap is only read when it changed.
+func worthSaying(before *v1alpha1.DataSourceStatus, ds *v1alpha1.DataSource) bool {
+	after := ds.Status.DeepCopy()
+	if at := before.LastReadTime; ds.Spec.ConfigMap == nil && at != nil && after.LastReadTime != nil && after.LastReadTime.Sub(at.Time) < readTimeAge {
+		after.LastReadTime = at
+	}
+	return !equality.Semantic.DeepEqual(before, after)
+}
+
 // gone forgets a source that was deleted.
 func (r *DataSourceReconciler) gone(ctx context.Context, req ctrl.Request) error {
 	r.schedule.forget(req.NamespacedName)
 	r.Store.Forget(req.NamespacedName)
+	r.Registry.Forget(req.NamespacedName)
 	if !r.seen.forget(req.NamespacedName) {
 		return nil
 	}
@@ -136,6 +157,7 @@ func (r *DataSourceReconciler) gone(ctx context.Context, req ctrl.Request) error
 // suspend acknowledges that the source is not to be read.
 func (r *DataSourceReconciler) suspend(p *sourcePass) {
 	r.Store.Suspend(p.key, p.ds)
+	r.Registry.Forget(p.key)
 	p.memory.next, p.memory.failures = time.Time{}, 0
 	p.suspended()
 }
@@ -178,13 +200,18 @@ func (r *DataSourceReconciler) fetch(ctx context.Context, p *sourcePass) (*obser
 	}
 	limited, cancel := context.WithTimeout(ctx, observe.Timeout(p.ds))
 	defer cancel()
-	table, err := reader.Read(limited)
+	table, err := reader.Read(limited, observe.Request{
+		Now: p.now.UTC().Truncate(time.Second), Since: observe.SinceLast(p.ds, p.last),
+	})
 	if err != nil {
 		return nil, err
 	}
 	snapshot, err := observe.Ingest(p.ds, table, p.now)
 	if err != nil {
 		return nil, err
+	}
+	if !table.Since.IsZero() {
+		return observe.Merge(p.ds, p.last, snapshot, r.Dependencies)
 	}
 	if at, ok := p.readBefore(table, snapshot); ok {
 		snapshot = snapshot.ReadAt(at)
@@ -199,6 +226,8 @@ func (r *DataSourceReconciler) spread(ctx context.Context, p *sourcePass) error 
 	whole := p.firstAttempt || p.newGeneration || available != p.wasAvailable
 	snapshot, _ := r.Store.Snapshot(p.key)
 	newer := p.last != nil && snapshot != nil && snapshot.ReadTime().After(p.last.ReadTime())
+	// What a read that was not all did not say, one that is says.
+	whole = whole || p.last != nil && snapshot != nil && p.last.Complete() != snapshot.Complete()
 	if newer && !whole {
 		maxAge := value.DurationOr(p.ds.Spec.MaxAge, 0)
 		whole = maxAge > 0 && snapshot.ReadTime().Sub(p.last.ReadTime()) > maxAge

@@ -23,7 +23,7 @@ func TestTheFirstReadOfASource(t *testing.T) {
 	s.want("conditions", conditionsOf(ds), wellRead)
 	at := metav1.NewTime(s.clock.Now())
 	want := v1alpha1.DataSourceStatus{
-		ObservedGeneration: 1, LastReadTime: &at, Rows: 4, AccountsMatched: 2, UnmatchedRows: 2, UnmatchedKeys: []string{"nobody"},
+		ObservedGeneration: 1, LastReadTime: &at, Rows: 4, ReadDigest: readDigest(&ds.Spec), AccountsMatched: 2, UnmatchedRows: 2, UnmatchedKeys: []string{"nobody"},
 		RejectedValues: 1, RejectedExamples: []string{`row 2, column "n": expected Number, got 6 characters: not a number`},
 		Conditions: ds.Status.Conditions,
 	}
@@ -31,7 +31,7 @@ func TestTheFirstReadOfASource(t *testing.T) {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 	s.want("accounts woken", s.woken(), "acme bolt cask")
-	s.want("events", s.told(), "")
+	s.want("events", s.told(), "ValuesRejected")
 	if next < 270*time.Second || next > 331*time.Second {
 		t.Errorf("the next read is in %s, want 5m and at most a tenth more or less", next)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -23,20 +24,43 @@ import (
 
 // fakeDatabase is a source that gives what the test says.
 type fakeDatabase struct {
-	rows  []string // "id value"
+	rows  []string // "id value", or "id value time"
 	err   error
 	reads int
+	// asked is what the last read was for.
+	asked observe.Request
+	// queries, warnings and since are said of what is read.
+	queries  []v1alpha1.QueryResult
+	warnings []string
+	since    bool
+	// forgotten counts how often it was told to let go.
+	forgotten int
 }
 
-func (f *fakeDatabase) Read(context.Context) (*observe.Table, error) {
+// Open implements observe.Provider.
+func (f *fakeDatabase) Open(*v1alpha1.DataSource, observe.Dependencies) (observe.Reader, error) {
+	return f, nil
+}
+
+// Forget implements observe.Provider.
+func (f *fakeDatabase) Forget(types.NamespacedName) { f.forgotten++ }
+
+func (f *fakeDatabase) Read(_ context.Context, req observe.Request) (*observe.Table, error) {
 	f.reads++
+	f.asked = req
 	if f.err != nil {
 		return nil, f.err
 	}
-	t := &observe.Table{Columns: []string{"org", "n"}}
+	t := &observe.Table{Columns: []string{"org", "n", "at"}, Queries: f.queries, Warnings: f.warnings}
+	if len(f.warnings) > 0 {
+		t.Incomplete = []string{"n"}
+	}
+	if f.since {
+		t.Since = req.Since
+	}
 	for _, r := range f.rows {
-		id, n, _ := strings.Cut(r, " ")
-		t.Rows = append(t.Rows, []observe.Cell{{Text: id}, {Text: n}})
+		fields := append(strings.Fields(r), "")
+		t.Rows = append(t.Rows, []observe.Cell{{Text: fields[0]}, {Text: fields[1]}, {Text: fields[2]}})
 	}
 	return t, nil
 }
@@ -96,8 +120,9 @@ func (s *sourceTest) restart() {
 	s.r = &DataSourceReconciler{
 		Client: s.mgr.GetClient(), Clock: s.clock, Store: observe.NewStore(), Accounts: waker, Recorder: s.events,
 		Registry: observe.Registry{
-			observe.ProviderConfigMap: configmap.New,
-			observe.ProviderSQL:       func(*v1alpha1.DataSource, observe.Dependencies) (observe.Reader, error) { return s.database, nil },
+			observe.ProviderConfigMap: observe.Factory(configmap.New),
+			observe.ProviderSQL:       s.database,
+			observe.ProviderHTTP:      s.database,
 		},
 		Dependencies: observe.Dependencies{Keys: observe.KeysFrom(s.client)},
 	}

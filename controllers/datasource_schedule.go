@@ -1,14 +1,14 @@
 package controllers
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"hash/fnv"
 	"strconv"
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -36,13 +36,20 @@ type sourceMemory struct {
 	failures int
 	// handled is the request, an annotation, that was last acted on.
 	handled string
-	// rows and readTime of the last accepted read, and the spec that it was read with; nil: there is none that a read
-	// could be compared with.
-	rows     int64
-	readTime time.Time
-	spec     *v1alpha1.DataSourceSpec
-	// offered is the number of rows that the refused read had which somebody may approve.
-	offered *int64
+	// accepted is the last accepted read; its digest is empty where there is none that a read could be compared with.
+	accepted acceptedRead
+	// offered are the sizes of the refused read which somebody may approve; nil: none.
+	offered []int64
+}
+
+// acceptedRead is what is remembered of the last accepted read.
+type acceptedRead struct {
+	// digest of the part of the spec that says which rows are read.
+	digest string
+	time   time.Time
+	// rows of the read, and sizes that the next one is compared with.
+	rows  int64
+	sizes []int64
 }
 
 // readNow has a source read in its next pass.
@@ -70,19 +77,29 @@ func (s *readSchedule) load(ds *v1alpha1.DataSource) (sourceMemory, bool) {
 	return m, asked
 }
 
-// lastRead takes from a status what is known of the last accepted read: it was of this spec if the source is Ready at
-// this generation.
+// lastRead takes from a status what is known of the last accepted read.
 func lastRead(ds *v1alpha1.DataSource) sourceMemory {
 	m := sourceMemory{uid: ds.UID, generation: -1}
-	ready := meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionReady)
-	read := ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == ds.Generation
-	// What the guard refused at this generation it compared with the last accepted read: that one still counts.
-	available := meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionAvailable)
-	refused := available != nil && available.Reason == v1alpha1.ReasonRowsDropped && available.ObservedGeneration == ds.Generation
-	if (read || refused) && ds.Status.LastReadTime != nil {
-		m.rows, m.readTime, m.spec = ds.Status.Rows, ds.Status.LastReadTime.UTC(), ds.Spec.DeepCopy()
+	if ds.Status.LastReadTime != nil {
+		m.accepted = acceptedRead{
+			digest: ds.Status.ReadDigest, time: ds.Status.LastReadTime.UTC(),
+			rows: ds.Status.Rows, sizes: sizesOf(ds.Status.Rows, ds.Status.Queries),
+		}
 	}
 	return m
+}
+
+// sizesOf returns what a read is compared with the one before by: the series of each query, or the rows where there are
+// no queries.
+func sizesOf(rows int64, queries []v1alpha1.QueryResult) []int64 {
+	if len(queries) == 0 {
+		return []int64{rows}
+	}
+	sizes := make([]int64, len(queries))
+	for i := range queries {
+		sizes[i] = queries[i].Series
+	}
+	return sizes
 }
 
 // undo has the next pass do again what this one could not write down.
@@ -150,7 +167,7 @@ func (p *sourcePass) due() bool {
 		return true
 	case request != "" && request != p.memory.handled && request != p.ds.Status.LastHandledRequestedAt:
 		return true
-	case p.memory.offered != nil && p.approved(*p.memory.offered):
+	case p.memory.offered != nil && p.approved(p.memory.offered):
 		return true
 	}
 	return !p.memory.next.IsZero() && !p.now.Before(p.memory.next)
@@ -171,8 +188,18 @@ func (p *sourcePass) retry(now time.Time, err *observe.Error) {
 		p.memory.next = time.Time{}
 		return
 	}
-	p.memory.next = now.Add(max(jittered(backoff(p.memory.failures, observe.Interval(p.ds)), p.ds.UID, now), minRetry))
+	longest := observe.Interval(p.ds)
+	switch err.Reason {
+	case v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretNotAllowed, v1alpha1.ReasonReferenceNotFound:
+		longest = min(longest, maxReferenceRetry)
+	}
+	wait := max(jittered(backoff(p.memory.failures, longest), p.ds.UID, now), minRetry, err.RetryAfter)
+	p.memory.next = now.Add(wait)
 }
+
+// maxReferenceRetry is the longest wait for a Secret or ConfigMap that is not there, or not allowed: to ask for it costs
+// little, Secrets cannot be watched, and somebody is waiting.
+const maxReferenceRetry = time.Minute
 
 // backoff returns the wait after a number of failures in a row.
 func backoff(failures int, interval time.Duration) time.Duration {
@@ -205,11 +232,19 @@ func (p *sourcePass) readBefore(t *observe.Table, snapshot *observe.Snapshot) (t
 	case p.last != nil:
 		return p.last.ReadTime(), len(observe.Changed(p.last, snapshot)) == 0
 	}
-	known := p.memory.spec != nil && !t.Modified.IsZero() && !t.Modified.After(p.memory.readTime)
-	return p.memory.readTime, known && int64(snapshot.Rows()) == p.memory.rows
+	last := p.memory.accepted
+	known := last.digest == readDigest(&p.ds.Spec) && !t.Modified.IsZero() && !t.Modified.After(last.time)
+	return last.time, known && int64(snapshot.Rows()) == last.rows
 }
 
-// sameRows reports whether two specs read the same rows, so that their numbers can be compared.
-func sameRows(a, b *v1alpha1.DataSourceSpec) bool {
-	return equality.Semantic.DeepEqual(a.ConfigMap, b.ConfigMap) && equality.Semantic.DeepEqual(a.SQL, b.SQL)
+// readDigest identifies the part of a spec that says which rows are read, so that their numbers can be compared: where
+// they come from, and not what is made of them or how often.
+func readDigest(spec *v1alpha1.DataSourceSpec) string {
+	part := v1alpha1.DataSourceSpec{ConfigMap: spec.ConfigMap, SQL: spec.SQL, Prometheus: spec.Prometheus, HTTP: spec.HTTP, Fake: spec.Fake}
+	text, err := json.Marshal(part)
+	if err != nil {
+		return "" // a spec that came as JSON can be written as such
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }

@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"math"
@@ -64,10 +62,29 @@ func (p *sourcePass) accepted(s *observe.Snapshot) {
 	status := &p.ds.Status
 	at := metav1.NewTime(s.ReadTime())
 	status.LastReadTime, status.LastError = &at, ""
-	status.Rows = int64(s.Rows())
+	status.Rows, status.Queries, status.ReadDigest = int64(s.Rows()), slices.Clone(s.Queries()), readDigest(&p.ds.Spec)
 	status.RejectedValues, status.RejectedExamples = s.RejectedValues(), slices.Clone(s.RejectedExamples())
-	p.memory.rows, p.memory.readTime, p.memory.spec = status.Rows, s.ReadTime(), p.ds.Spec.DeepCopy()
+	reason, warnings := warningsOf(s)
+	c.setIf(warnings != "", v1alpha1.ConditionWarnings, reason, cutText(warnings, maxSourceErrorLen))
+	p.memory.accepted = acceptedRead{digest: status.ReadDigest, time: s.ReadTime(), rows: status.Rows, sizes: sizesOf(status.Rows, status.Queries)}
 	p.memory.offered = nil
+}
+
+// warningsOf says what is not right with a read that was accepted; empty: nothing.
+func warningsOf(s *observe.Snapshot) (reason, message string) {
+	var all []string
+	if n := s.RejectedValues(); n > 0 {
+		reason = v1alpha1.ReasonValuesRejected
+		all = append(all, fmt.Sprintf("%d values cannot be read, and the last ones stand: %s; correct them in the source, or the type in spec.metrics", n, s.RejectedExamples()[0]))
+		if n == 1 {
+			all[0] = fmt.Sprintf("a value cannot be read, and the last one stands: %s; correct it in the source, or the type in spec.metrics", s.RejectedExamples()[0])
+		}
+	}
+	if len(s.Warnings()) > 0 {
+		reason = v1alpha1.ReasonSourceWarns
+		all = append(all, "the source warns that this may not be all, and an account without a value keeps the last one: "+strings.Join(s.Warnings(), "; "))
+	}
+	return reason, strings.Join(all, "; ")
 }
 
 // failed says what went wrong. A source that was read at this generation stays Ready: an outage is not available, no
@@ -77,6 +94,9 @@ func (p *sourcePass) failed(err *observe.Error) {
 	p.acknowledge()
 	message := cutText(err.Message, maxSourceErrorLen)
 	p.ds.Status.LastError = message
+	if last := p.memory.accepted; !last.time.IsZero() {
+		p.ds.Status.LastReadTime = &metav1.Time{Time: last.time} // it may not have been written yet
+	}
 	if err.Reason != v1alpha1.ReasonRowsDropped {
 		p.memory.offered = nil
 	}
@@ -98,59 +118,6 @@ func (p *sourcePass) failed(err *observe.Error) {
 func (p *sourcePass) readAtThisGeneration() bool {
 	ready := meta.FindStatusCondition(p.ds.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == p.ds.Generation && ready.Reason != v1alpha1.ReasonSuspended
-}
-
-// guard refuses a read of so many fewer rows than the last accepted one that the table may have been caught half loaded,
-// unless somebody approved it. A read with another query is not compared.
-func (p *sourcePass) guard(s *observe.Snapshot) error {
-	if p.memory.spec == nil || !sameRows(p.memory.spec, &p.ds.Spec) {
-		return nil
-	}
-	before, after := p.memory.rows, int64(s.Rows())
-	if !p.dropped(before, after) {
-		return nil
-	}
-	offered := p.memory.offered
-	if offered != nil && p.approved(*offered) && !p.dropped(*offered, after) {
-		return nil
-	}
-	if offered == nil || p.dropped(*offered, after) || p.dropped(after, *offered) {
-		// The number that is offered stays while the reads are much like it: a table that grows meanwhile must not
-		// invalidate an approval that is on its way.
-		offered = &after
-	}
-	p.memory.offered = offered
-	if p.approved(*offered) && *offered == after {
-		return nil // approved before the operator started
-	}
-	return &observe.Error{Reason: v1alpha1.ReasonRowsDropped, Message: fmt.Sprintf(
-		"%d rows, after %d in the last accepted read: that is more than %d percent fewer (spec.maxRowDropPercent), so the last values stand; to accept it: kubectl annotate datasource -n %s %s %s=%s --overwrite",
-		*offered, before, p.maxDrop(), p.key.Namespace, p.key.Name, v1alpha1.AnnotationApprove, p.approval(*offered))}
-}
-
-// maxDrop returns how many percent fewer rows are accepted.
-func (p *sourcePass) maxDrop() int64 {
-	if p.ds.Spec.MaxRowDropPercent == nil {
-		return observe.DefaultMaxRowDropPercent
-	}
-	return int64(*p.ds.Spec.MaxRowDropPercent)
-}
-
-// dropped reports whether a number of rows is too far below an earlier one.
-func (p *sourcePass) dropped(before, after int64) bool {
-	return (before-after)*100 > before*p.maxDrop()
-}
-
-// approval is the id of the one drop that somebody may let pass: from the last accepted read, to this number of rows.
-// The time of that read is part of it, so that an annotation that is left behind does not approve the next such drop.
-func (p *sourcePass) approval(rows int64) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d/%d", p.ds.UID, p.memory.readTime.Unix(), p.memory.rows, rows))
-	return hex.EncodeToString(sum[:5])
-}
-
-// approved reports whether somebody let a drop to this number of rows pass.
-func (p *sourcePass) approved(rows int64) bool {
-	return p.ds.Annotations[v1alpha1.AnnotationApprove] == p.approval(rows)
 }
 
 // count says how many accounts the last accepted read is about, and which ids belong to none.
@@ -237,11 +204,15 @@ func (r *DataSourceReconciler) tell(ds *v1alpha1.DataSource, before *v1alpha1.Da
 	was := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionAvailable)
 	is := meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionAvailable)
 	events := recorder{r.Recorder}
+	warned, warns := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionWarnings), meta.FindStatusCondition(ds.Status.Conditions, v1alpha1.ConditionWarnings)
+	if warns != nil && (warned == nil || warned.Reason != warns.Reason) {
+		events.warning(ds, warns.Reason, "Read", "%s", warns.Message)
+	}
 	switch {
 	case is == nil, was != nil && was.Status == is.Status && was.Reason == is.Reason:
 	case is.Status == metav1.ConditionFalse && is.Reason == v1alpha1.ReasonRowsDropped:
 		events.warning(ds, v1alpha1.ReasonRowsDropped, "Read", "%s", is.Message)
-	case is.Status == metav1.ConditionFalse && (was == nil || was.Status != metav1.ConditionFalse || was.Reason == v1alpha1.ReasonRowsDropped):
+	case is.Status == metav1.ConditionFalse:
 		events.warning(ds, "SourceUnreachable", "Read", "%s", is.Message)
 	case is.Status == metav1.ConditionTrue && was != nil && was.Status == metav1.ConditionFalse:
 		events.normal(ds, "SourceRecovered", "Read", "read again: %d rows", ds.Status.Rows)

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/perennial-dev/perennial/controllers"
 	"github.com/perennial-dev/perennial/internal/observe"
 )
 
@@ -23,6 +25,9 @@ type Flags struct {
 // DefaultSettle is the default of --settle.
 const DefaultSettle = 30 * time.Second
 
+// maxVerbosity is the highest level at which the client library logs no bodies of requests and answers.
+const maxVerbosity = 7
+
 // ParseFlags reads the operator's command line.
 func ParseFlags(args []string) (*Flags, error) {
 	f := &Flags{}
@@ -35,6 +40,8 @@ func ParseFlags(args []string) (*Flags, error) {
 	set.BoolVar(&f.MetricsSecure, "metrics-secure", true, "Serve metrics over TLS, to those who may get /metrics.")
 	set.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "Address that serves /healthz and /readyz. 0: none.")
 	set.StringVar(&f.DataRoot, "data-root", "", "The only folder that SQLite files are read from. Empty: none are.")
+	set.BoolVar(&f.AllowLoopback, "allow-loopback", false, "Let sources be read from this machine itself: 127.0.0.0/8, ::1 and unix sockets. For trying it out.")
+	set.IntVar(&f.SourceWorkers, "source-workers", controllers.DefaultSourceWorkers, "How many sources are read at the same time.")
 	set.DurationVar(&f.Settle, "settle", DefaultSettle, "How long nothing in a namespace's models, playbooks and sources may have changed before runs start.")
 	set.StringVar(&zone, "time-zone", "UTC", "Time zone in which days begin, for example Europe/Berlin.")
 	set.IntVar(&f.MaxRows, "max-rows", observe.DefaultMaxRows, "Most rows of one read of a source; a larger one is refused.")
@@ -68,6 +75,12 @@ func (f *Flags) check() error {
 	}
 	if f.MaxRows < 1 {
 		errs = append(errs, fmt.Errorf("--max-rows: %d is less than 1", f.MaxRows))
+	}
+	if level := f.Log.Level; level != nil && level.Enabled(zapcore.Level(-maxVerbosity-1)) {
+		errs = append(errs, fmt.Errorf("--zap-log-level: at most %d: beyond it what the API server answers is logged whole, Secrets and customers' words with it", maxVerbosity))
+	}
+	if f.SourceWorkers < 1 {
+		errs = append(errs, fmt.Errorf("--source-workers: %d is less than 1", f.SourceWorkers))
 	}
 	if f.MaxBytes < 1 {
 		errs = append(errs, fmt.Errorf("--max-bytes: %d is less than 1", f.MaxBytes))

@@ -26,6 +26,10 @@ import (
 	"github.com/perennial-dev/perennial/controllers"
 	"github.com/perennial-dev/perennial/internal/observe"
 	"github.com/perennial-dev/perennial/internal/observe/configmap"
+	"github.com/perennial-dev/perennial/internal/observe/fake"
+	"github.com/perennial-dev/perennial/internal/observe/httpjson"
+	"github.com/perennial-dev/perennial/internal/observe/network"
+	"github.com/perennial-dev/perennial/internal/observe/prometheus"
 	"github.com/perennial-dev/perennial/internal/observe/sql"
 )
 
@@ -49,6 +53,10 @@ type Options struct {
 	Settle time.Duration
 	// Location is the time zone of days; nil means UTC.
 	Location *time.Location
+	// AllowLoopback lets sources be read from this machine itself.
+	AllowLoopback bool
+	// SourceWorkers is how many sources are read at the same time; 0 means controllers.DefaultSourceWorkers.
+	SourceWorkers int
 	// MaxRows of one read of a source; 0 means observe.DefaultMaxRows.
 	MaxRows int
 	// MaxBytes of one read of a source; 0 means observe.DefaultMaxBytes.
@@ -145,17 +153,33 @@ func (m *Manager) setup(o Options) error {
 	catalog := controllers.NewCatalog(c)
 	store := observe.NewStore()
 	accounts := &controllers.AccountWaker{Client: c}
-	sets, playbooks, runs, tasks := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
+	sources, sets, playbooks := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
+	runs, tasks := &controllers.Waker{}, &controllers.Waker{}
 	progress := &controllers.Progress{Playbooks: playbooks}
 	gatherer := controllers.Gatherer{Client: c, Clock: o.Clock, Location: o.Location, Store: store, Catalog: catalog}
 	recorder := m.GetEventRecorder("perennial")
+	sqlProvider := sql.NewProvider()
+	if err := m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		sqlProvider.Close()
+		return nil
+	})); err != nil {
+		return err
+	}
 
 	for _, reconciler := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		&controllers.DataSourceReconciler{
-			Client: c, Clock: o.Clock, Store: store, Accounts: accounts, Sets: sets, Recorder: recorder,
-			Registry: observe.Registry{observe.ProviderConfigMap: configmap.New, observe.ProviderSQL: sql.New},
+			Client: c, Clock: o.Clock, Store: store, Accounts: accounts, Waker: sources, Sets: sets, Recorder: recorder, Workers: o.SourceWorkers,
+			Registry: observe.Registry{
+				observe.ProviderConfigMap:  observe.Factory(configmap.New),
+				observe.ProviderSQL:        sqlProvider,
+				observe.ProviderPrometheus: observe.Factory(prometheus.New),
+				observe.ProviderHTTP:       observe.Factory(httpjson.New),
+				observe.ProviderFake:       observe.Factory(fake.New),
+			},
 			Dependencies: observe.Dependencies{
-				Keys: observe.KeysFrom(m.GetAPIReader()), DataRoot: o.DataRoot, MaxRows: o.MaxRows, MaxBytes: o.MaxBytes,
+				Keys: observe.KeysFrom(m.GetAPIReader()), Dial: network.Dialer{AllowLoopback: o.AllowLoopback}.DialContext,
+				DataRoot: o.DataRoot, MaxRows: o.MaxRows, MaxBytes: o.MaxBytes,
 			},
 		},
 		&controllers.AccountSetReconciler{
@@ -175,6 +199,7 @@ func (m *Manager) setup(o Options) error {
 		}
 	}
 	m.wake = []func(context.Context) error{
+		wakeAll(c, &v1alpha1.DataSourceList{}, sources),
 		wakeAll(c, &v1alpha1.AccountSetList{}, sets),
 		wakeAll(c, &v1alpha1.AccountList{}, &accounts.Waker),
 		wakeAll(c, &v1alpha1.PlaybookList{}, playbooks),

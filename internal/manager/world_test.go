@@ -33,6 +33,8 @@ type world struct {
 	clock     *clocktesting.FakePassiveClock
 	dataRoot  string
 	client.Client
+	// sourceWorkers is how many sources are read at once; 0 is the operator's default.
+	sourceWorkers int
 
 	manager *Manager
 	stop    func()
@@ -77,7 +79,7 @@ func newWorld(t *testing.T) *world {
 // start runs the operator.
 func (w *world) start() {
 	w.t.Helper()
-	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot})
+	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -53,13 +53,14 @@ func spoiled(rows []row, metric int, how v1alpha1.Aggregate) bool {
 	if how != "" && how != v1alpha1.AggregateNewest {
 		return slices.ContainsFunc(rows, unreadable)
 	}
-	newest := rows[0]
-	for _, r := range rows[1:] {
-		if !r.observed.Before(newest.observed) {
+	var newest *row
+	for i := range rows {
+		// Rows that say nothing of the metric do not count.
+		if r := &rows[i]; (r.values[metric] != nil || unreadable(*r)) && (newest == nil || !r.observed.Before(newest.observed)) {
 			newest = r
 		}
 	}
-	return unreadable(newest)
+	return newest != nil && unreadable(*newest)
 }
 
 // less orders two values of one type, Number or Time.

@@ -89,11 +89,11 @@ func listColumns(columns []string) string {
 }
 
 // columnName writes a column's name for an error. A file without a header line has a customer's data in its place, so
-// that only what looks like a name is shown.
+// that only what looks like a name is shown: one word of letters, digits and the signs that names have.
 func columnName(c string) string {
 	for i, r := range c {
 		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if i >= 64 || !letter && (i == 0 || !strings.ContainsRune("0123456789-. ", r)) {
+		if i >= 64 || !letter && (i == 0 || !strings.ContainsRune("0123456789-.", r)) {
 			return fmt.Sprintf("(a name of %d characters)", len([]rune(c)))
 		}
 	}

@@ -2,17 +2,20 @@ package observe
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
 
 // Error is what a user is told about a source that cannot be read: no value, no credential, no connection string.
 type Error struct {
-	// Reason is a condition reason of the API: ReadFailed, ReferenceNotFound, SecretNotFound, SecretNotAllowed,
-	// InvalidSpec or RowsDropped.
+	// Reason is a condition reason of the API: ReadFailed, RateLimited, AddressNotAllowed, ReferenceNotFound,
+	// SecretNotFound, SecretNotAllowed, InvalidSpec or RowsDropped.
 	Reason string
-	// Message for people.
+	// Message for people: the field, a colon, what is wrong; and, after a semicolon, what to do.
 	Message string
+	// RetryAfter is how long the source asks to be left alone; 0 where it does not say.
+	RetryAfter time.Duration
 }
 
 // Error returns the message.
@@ -45,4 +48,16 @@ func SecretNotFound(format string, args ...any) error {
 // SecretNotAllowed is the error of a Secret that does not say that this source may use it.
 func SecretNotAllowed(format string, args ...any) error {
 	return newError(v1alpha1.ReasonSecretNotAllowed, format, args...)
+}
+
+// AddressNotAllowed is the error of a server at an address that the operator does not connect to.
+func AddressNotAllowed(format string, args ...any) error {
+	return newError(v1alpha1.ReasonAddressNotAllowed, format, args...)
+}
+
+// RateLimited is the error of a server that asks to be left alone for a while; 0 where it does not say how long.
+func RateLimited(retryAfter time.Duration, format string, args ...any) error {
+	err := newError(v1alpha1.ReasonRateLimited, format, args...)
+	err.RetryAfter = retryAfter
+	return err
 }

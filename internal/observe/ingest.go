@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,7 +27,7 @@ func (r *rejections) add(line int, column string, want v1alpha1.MetricType, text
 	r.count++
 	if len(r.examples) < maxExamples {
 		r.examples = append(r.examples, fmt.Sprintf("row %d, column %s: expected %s, got %d characters: %v",
-			line, columnName(column), want, utf8.RuneCountInString(text), err))
+			line, strconv.Quote(column), want, utf8.RuneCountInString(text), err))
 	}
 }
 
@@ -45,10 +46,19 @@ type joined struct {
 // *Error, is for a declared column that is not there.
 func Ingest(ds *v1alpha1.DataSource, t *Table, readTime time.Time) (*Snapshot, error) {
 	s := &Snapshot{
-		shape:    shapeOf(ds),
-		readTime: readTime.UTC().Truncate(time.Second),
-		count:    len(t.Rows),
-		rows:     make(map[string][]row, len(t.Rows)),
+		shape:      shapeOf(ds),
+		generation: ds.Generation,
+		readTime:   readTime.UTC().Truncate(time.Second),
+		count:      len(t.Rows),
+		rows:       make(map[string][]row, len(t.Rows)),
+		since:      t.Since,
+		queries:    slices.Clone(t.Queries),
+		warnings:   slices.Clone(t.Warnings),
+	}
+	for i := range ds.Spec.Metrics {
+		if slices.Contains(t.Incomplete, metricField(&ds.Spec.Metrics[i])) {
+			s.incomplete = append(s.incomplete, i)
+		}
 	}
 	if len(t.Rows) == 0 && len(t.Columns) == 0 {
 		return s, nil // an empty list has no objects that could name columns

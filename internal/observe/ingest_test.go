@@ -256,3 +256,17 @@ func TestAnEmptyListIsACompleteRead(t *testing.T) {
 		t.Errorf("%d rows, %s", s.Rows(), show(s.Lookup([]string{"a"})["n"]))
 	}
 }
+
+func TestARowThatSaysNothingOfAMetricHidesNoUnreadableValue(t *testing.T) {
+	s := ingest(t, newSource(number("n"), number("m")), table(
+		"org | n | m",
+		"a   | 1 | NaN",
+		"a   | 2 | -",
+	))
+	if o := s.Lookup([]string{"a"})["m"]; !o.Unreadable {
+		t.Errorf("got %+v, want a value that cannot be read: none of the rows says that there is none", o)
+	}
+	if got := show(s.Lookup([]string{"a"})["n"]); !strings.HasPrefix(got, "Fresh 2") {
+		t.Errorf("got %s, want the last of the rows", got)
+	}
+}

@@ -5,7 +5,12 @@ package observe
 
 import (
 	"context"
+	"net"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
@@ -20,8 +25,11 @@ const (
 
 // Names of the providers, which are the names of their fields in a DataSource.
 const (
-	ProviderConfigMap = "configMap"
-	ProviderSQL       = "sql"
+	ProviderConfigMap  = "configMap"
+	ProviderSQL        = "sql"
+	ProviderPrometheus = "prometheus"
+	ProviderHTTP       = "http"
+	ProviderFake       = "fake"
 )
 
 // Cell is one field of a row as the source wrote it.
@@ -40,11 +48,29 @@ type Table struct {
 	Rows [][]Cell
 	// Modified is when the source last changed; zero where it does not say. Such a source is watched, not polled.
 	Modified time.Time
+	// Since, where it is not zero, means that the rows are only those from this time on: what earlier reads gave stands
+	// beside them.
+	Since time.Time
+	// Queries are the queries that the rows were put together from, where there are several that may fail apart.
+	Queries []v1alpha1.QueryResult
+	// Warnings of the source that what it gives may not be all: at most a few, with no values in them.
+	Warnings []string
+	// Incomplete are the columns that the warnings are about: an account without a value there may have one.
+	Incomplete []string
+}
+
+// Request says what a read is for.
+type Request struct {
+	// Now is the moment of the read, in whole seconds of UTC.
+	Now time.Time
+	// Since is the time from which on rows are wanted, where earlier ones are known; zero: all. Only sources that can
+	// ask for less look at it.
+	Since time.Time
 }
 
 // Reader reads one source once, whole. Errors of the source are of type *Error and name neither values nor credentials.
 type Reader interface {
-	Read(ctx context.Context) (*Table, error)
+	Read(ctx context.Context, req Request) (*Table, error)
 }
 
 // KeyReader reads one key of a ConfigMap or Secret from the API server, never from a cache. An object or key that is
@@ -62,6 +88,8 @@ type KeyReader interface {
 type Dependencies struct {
 	// Keys reads ConfigMaps and Secrets.
 	Keys KeyReader
+	// Dial connects to a server, or refuses to: network.Dialer in the operator. Every connection is made with it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// DataRoot is the only folder that files are read from; empty: none.
 	DataRoot string
 	// MaxRows of one read; 0 is DefaultMaxRows.
@@ -111,23 +139,51 @@ func (b *Budget) TooLarge() error {
 	return ReadFailed("more than %d bytes: select less, or raise the operator's --max-bytes", b.maxBytes)
 }
 
-// Factory makes the reader of one source. Its error is an *Error of reason InvalidSpec that names the field.
+// Provider makes the readers of one kind of source.
+type Provider interface {
+	// Open makes the reader of one source, for one read. Its error is an *Error of reason InvalidSpec that names the field.
+	Open(ds *v1alpha1.DataSource, deps Dependencies) (Reader, error)
+	// Forget lets go of what is kept for a source from read to read, such as connections: it is gone, or read no more.
+	Forget(source types.NamespacedName)
+}
+
+// Factory is a Provider that keeps nothing between reads.
 type Factory func(ds *v1alpha1.DataSource, deps Dependencies) (Reader, error)
 
+// Open implements Provider.
+func (f Factory) Open(ds *v1alpha1.DataSource, deps Dependencies) (Reader, error) { return f(ds, deps) }
+
+// Forget implements Provider.
+func (f Factory) Forget(types.NamespacedName) {}
+
 // Registry holds the providers by name.
-type Registry map[string]Factory
+type Registry map[string]Provider
 
 // ProviderOf returns the name of the one provider that a source's spec uses.
 func ProviderOf(ds *v1alpha1.DataSource) (string, error) {
-	switch {
-	case ds.Spec.ConfigMap != nil && ds.Spec.SQL != nil:
-		return "", InvalidSpec("spec: exactly one of configMap, sql")
-	case ds.Spec.ConfigMap != nil:
-		return ProviderConfigMap, nil
-	case ds.Spec.SQL != nil:
-		return ProviderSQL, nil
+	const all = "configMap, sql, prometheus, http, fake"
+	var set []string
+	for _, p := range []struct {
+		name string
+		used bool
+	}{
+		{ProviderConfigMap, ds.Spec.ConfigMap != nil},
+		{ProviderSQL, ds.Spec.SQL != nil},
+		{ProviderPrometheus, ds.Spec.Prometheus != nil},
+		{ProviderHTTP, ds.Spec.HTTP != nil},
+		{ProviderFake, ds.Spec.Fake != nil},
+	} {
+		if p.used {
+			set = append(set, p.name)
+		}
 	}
-	return "", InvalidSpec("spec: one of configMap, sql is required")
+	switch len(set) {
+	case 0:
+		return "", InvalidSpec("spec: one of %s is required", all)
+	case 1:
+		return set[0], nil
+	}
+	return "", InvalidSpec("spec: exactly one of %s, not %s", all, strings.Join(set, " and "))
 }
 
 // Open checks a source's spec and makes its reader. Its error is an *Error of reason InvalidSpec.
@@ -139,9 +195,21 @@ func (r Registry) Open(ds *v1alpha1.DataSource, deps Dependencies) (Reader, erro
 	if err != nil {
 		return nil, err
 	}
-	factory, ok := r[name]
+	provider, ok := r[name]
 	if !ok {
 		return nil, InvalidSpec("spec.%s: this operator has no such provider", name)
 	}
-	return factory(ds, deps)
+	for other, p := range r {
+		if other != name {
+			p.Forget(client.ObjectKeyFromObject(ds)) // it may have used that one before
+		}
+	}
+	return provider.Open(ds, deps)
+}
+
+// Forget lets go of what the providers keep for a source that is gone, or read no more.
+func (r Registry) Forget(source types.NamespacedName) {
+	for _, p := range r {
+		p.Forget(source)
+	}
 }

@@ -12,18 +12,27 @@ import (
 // Snapshot is what one complete read of a source gave, joined to the metrics that the spec declares. It does not change
 // once it is made, and may be read by many at once.
 type Snapshot struct {
-	shape    shape
-	readTime time.Time
-	count    int
-	keys     []string
-	rows     map[string][]row
-	rejected rejections
+	shape shape
+	// generation of the spec that it was read by.
+	generation int64
+	readTime   time.Time
+	count      int
+	keys       []string
+	rows       map[string][]row
+	rejected   rejections
+	// since, where it is not zero, is the time from which on the read has rows.
+	since time.Time
+	// incomplete are the metrics, by number, of which an account without a value may have one.
+	incomplete []int
+	queries    []v1alpha1.QueryResult
+	warnings   []string
 }
 
 // shape is what a source's spec says about its rows.
 type shape struct {
 	accountField string
 	scheme       string
+	timed        bool // rows say when they were observed
 	maxAge       time.Duration
 	metrics      []v1alpha1.Metric
 	byName       map[string]int
@@ -43,6 +52,7 @@ func shapeOf(ds *v1alpha1.DataSource) shape {
 	s := shape{
 		accountField: ds.Spec.Account.Field,
 		scheme:       ds.Spec.Account.ExternalID,
+		timed:        ds.Spec.ObservedTime != nil,
 		maxAge:       value.DurationOr(ds.Spec.MaxAge, 0),
 		metrics:      ds.DeepCopy().Spec.Metrics,
 		byName:       make(map[string]int, len(ds.Spec.Metrics)),
@@ -84,6 +94,15 @@ func (s *Snapshot) RejectedValues() int64 { return s.rejected.count }
 // RejectedExamples describes at most five of them, without the values. The caller must not change them.
 func (s *Snapshot) RejectedExamples() []string { return s.rejected.examples }
 
+// Complete reports whether the read has all that the source has: where it has not, an id that no row names may be there.
+func (s *Snapshot) Complete() bool { return len(s.incomplete) == 0 }
+
+// Warnings are those of the source itself. The caller must not change them.
+func (s *Snapshot) Warnings() []string { return s.warnings }
+
+// Queries are the queries that the rows were put together from. The caller must not change them.
+func (s *Snapshot) Queries() []v1alpha1.QueryResult { return s.queries }
+
 // Row returns the values under one id: each metric that has one, by its name, and the id itself under the name of its
 // column unless a metric has that name. It is nil where no row names the id.
 func (s *Snapshot) Row(id string) map[string]value.Value {
@@ -123,6 +142,26 @@ func (s *Snapshot) Lookup(ids []string) map[string]value.Observation {
 	return facts
 }
 
+// Events returns the rows of an account with these ids that say when they were observed, the oldest first. Their times
+// are as the source has them: one that lies ahead stays where it is, so that each read finds the same event.
+func (s *Snapshot) Events(ids []string) []value.Event {
+	var events []value.Event
+	for _, r := range s.rowsOf(ids) {
+		if r.observed.IsZero() {
+			continue
+		}
+		e := value.Event{Time: r.observed.UTC().Truncate(time.Second), Values: make(map[string]value.Value, len(r.values))}
+		for metric, v := range r.values {
+			if v != nil {
+				e.Values[s.shape.metrics[metric].Name] = *v
+			}
+		}
+		events = append(events, e)
+	}
+	slices.SortStableFunc(events, func(a, b value.Event) int { return a.Time.Compare(b.Time) })
+	return events
+}
+
 // rowsOf returns the rows of all ids, each id once, in the order of the ids.
 func (s *Snapshot) rowsOf(ids []string) []row {
 	if len(ids) == 1 {
@@ -141,6 +180,10 @@ func (s *Snapshot) rowsOf(ids []string) []row {
 func (s *Snapshot) observation(rows []row, metric int) value.Observation {
 	m := &s.shape.metrics[metric]
 	o := value.Observation{Type: m.Type, State: v1alpha1.ValueMissing, MaxAge: s.shape.maxAge}
+	if slices.Contains(s.incomplete, metric) && !slices.ContainsFunc(rows, func(r row) bool { return r.values[metric] != nil }) {
+		o.Unreadable = true // the source may have a value; it did not give one
+		return o
+	}
 	if len(rows) == 0 {
 		if m.Absent == nil {
 			return o

@@ -94,6 +94,19 @@ func (s *Store) Facts(namespace string, a *v1alpha1.Account, reads []v1alpha1.Me
 	return facts
 }
 
+// Events returns the rows of an account in a source, each an event. They are known where the source is available and its
+// rows say when they were observed.
+func (s *Store) Events(namespace string, a *v1alpha1.Account, name string) value.Events {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	known := s.sources[types.NamespacedName{Namespace: namespace, Name: name}]
+	if known == nil || known.snapshot == nil || !known.available || !known.snapshot.shape.timed {
+		return value.Events{}
+	}
+	snapshot := known.snapshot
+	return value.Events{Known: true, Rows: snapshot.Events(snapshot.shape.idsOf(a)), MaxAge: known.shape.maxAge}
+}
+
 // observation returns one metric of an account. The receiver may be nil: a source that nobody has tried to read.
 func (s *source) observation(a *v1alpha1.Account, metric string) value.Observation {
 	errored := value.Observation{State: v1alpha1.ValueErrored}

@@ -176,8 +176,8 @@ func TestOpenNeedsOneProviderThatExists(t *testing.T) {
 		change func(*v1alpha1.DataSource)
 		want   string
 	}{
-		"none":                  {func(ds *v1alpha1.DataSource) { ds.Spec.ConfigMap = nil }, "spec: one of configMap, sql is required"},
-		"two":                   {func(ds *v1alpha1.DataSource) { ds.Spec.SQL = &v1alpha1.SQLSource{} }, "spec: exactly one of configMap, sql"},
+		"none":                  {func(ds *v1alpha1.DataSource) { ds.Spec.ConfigMap = nil }, "spec: one of configMap, sql, prometheus, http, fake is required"},
+		"two":                   {func(ds *v1alpha1.DataSource) { ds.Spec.SQL = &v1alpha1.SQLSource{} }, "spec: exactly one of configMap, sql, prometheus, http, fake, not configMap and sql"},
 		"one that is not there": {func(*v1alpha1.DataSource) {}, "spec.configMap: this operator has no such provider"},
 		"a bad duration":        {func(ds *v1alpha1.DataSource) { ds.Spec.MaxAge = "x" }, `spec.maxAge: Invalid value: "x": not a duration: write 30s, 36h, 90d or 12w`},
 	}

@@ -40,8 +40,11 @@ func ParseDecimal(s string) (Decimal, error) {
 		if err != nil {
 			return 0, ErrNotANumber
 		}
-		if exponent > 100 || exponent < -100 {
+		if exponent > 100 {
 			return 0, ErrNumberTooLarge
+		}
+		if exponent < -100 {
+			s = s[:i] + "e-100" // of so few digits either is 0
 		}
 	}
 	r, ok := new(big.Rat).SetString(s)

@@ -22,6 +22,7 @@ func TestParseDecimal(t *testing.T) {
 		"white space around it":                     {text: " 7 ", want: "7"},
 		"trailing zeros":                            {text: "2.50", want: "2.5"},
 		"no digit before the point":                 {text: ".5", want: "0.5"},
+		"a number that is as good as none":          {text: "9.9e-320", want: "0"},
 		"an exponent, as databases write it":        {text: "1.5e-3", want: "0.0015"},
 		"a large exponent of a small number":        {text: "0.000012e5", want: "1.2"},
 		"a seventh digit is rounded away from zero": {text: "0.0000005", want: "0.000001"},

@@ -86,7 +86,10 @@ func DaysBetween(from, to time.Time, location *time.Location) int {
 }
 
 // timeLayouts are the forms that a source may write a time in; without a zone it is UTC.
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.DateOnly}
+var timeLayouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999Z07:00",
+	"2006-01-02 15:04:05.999999999", time.DateOnly,
+}
 
 // ParseTime reads a time as sources write it. Its error is ErrNotATime.
 func ParseTime(s string) (time.Time, error) {

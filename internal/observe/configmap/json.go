@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/observe/format"
 )
 
 // parseJSON reads a list of objects. Numbers keep their digits, null is no value.
-func parseJSON(data []byte, rows *objects) (*observe.Table, error) {
+func parseJSON(data []byte, rows *format.Objects) (*observe.Table, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	at := func() int { return 1 + bytes.Count(data[:min(decoder.InputOffset(), int64(len(data)))], []byte("\n")) }
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
@@ -26,7 +27,7 @@ func parseJSON(data []byte, rows *objects) (*observe.Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := rows.add(cells); err != nil {
+		if err := rows.Add(cells); err != nil {
 			return nil, err
 		}
 	}
@@ -36,7 +37,7 @@ func parseJSON(data []byte, rows *objects) (*observe.Table, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, observe.ReadFailed("line %d: something follows the list", at())
 	}
-	return rows.table()
+	return rows.Table()
 }
 
 // jsonError names the place of what is wrong, and not what stands there.
@@ -49,17 +50,17 @@ func jsonError(err error, row, line int) error {
 }
 
 // jsonRow returns an object's needed fields.
-func jsonRow(rows *objects, n int, fields map[string]json.RawMessage) ([]observe.Cell, error) {
-	cells := rows.row()
+func jsonRow(rows *format.Objects, n int, fields map[string]json.RawMessage) ([]observe.Cell, error) {
+	cells := rows.Row()
 	for field, raw := range fields {
-		column, needed := rows.saw(field)
+		column, needed := rows.Saw(field)
 		if !needed {
 			continue
 		}
 		switch text := string(raw); {
 		case text == "null":
 		case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
-			return nil, nested(n, field)
+			return nil, format.Nested(n, field)
 		case strings.HasPrefix(text, `"`):
 			var s string
 			if err := json.Unmarshal(raw, &s); err != nil {

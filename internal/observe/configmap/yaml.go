@@ -9,11 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/observe/format"
 )
 
 // parseYAML reads a list of objects. Scalars keep the text that was written (an id 007 stays 007, a number keeps its
 // digits, a date its form); null and ~ are no value.
-func parseYAML(data []byte, rows *objects) (*observe.Table, error) {
+func parseYAML(data []byte, rows *format.Objects) (*observe.Table, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
@@ -34,11 +35,11 @@ func parseYAML(data []byte, rows *objects) (*observe.Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := rows.add(fields); err != nil {
+		if err := rows.Add(fields); err != nil {
 			return nil, err
 		}
 	}
-	return rows.table()
+	return rows.Table()
 }
 
 // resolve follows an alias to what it names.
@@ -50,11 +51,11 @@ func resolve(n *yaml.Node) *yaml.Node {
 }
 
 // yamlRow returns a mapping's needed fields.
-func yamlRow(rows *objects, n int, item *yaml.Node) ([]observe.Cell, error) {
+func yamlRow(rows *format.Objects, n int, item *yaml.Node) ([]observe.Cell, error) {
 	if item.Kind != yaml.MappingNode {
 		return nil, observe.ReadFailed("row %d, at line %d, is not an object", n, item.Line)
 	}
-	cells, given := rows.row(), map[string]bool{}
+	cells, given := rows.Row(), map[string]bool{}
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		key, content := resolve(item.Content[i]), resolve(item.Content[i+1])
 		switch {
@@ -66,12 +67,12 @@ func yamlRow(rows *objects, n int, item *yaml.Node) ([]observe.Cell, error) {
 			return nil, observe.ReadFailed("row %d: a field, at line %d, stands there twice", n, key.Line)
 		}
 		given[key.Value] = true
-		column, needed := rows.saw(key.Value)
+		column, needed := rows.Saw(key.Value)
 		if !needed {
 			continue
 		}
 		if content.Kind != yaml.ScalarNode {
-			return nil, nested(n, key.Value)
+			return nil, format.Nested(n, key.Value)
 		}
 		if content.Tag != "!!null" && content.Value != "" {
 			cells[column] = observe.Cell{Text: content.Value}

@@ -1,9 +1,10 @@
 package sql
 
 import (
-	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -14,13 +15,16 @@ import (
 	"github.com/perennial-dev/perennial/internal/observe"
 )
 
-// selectRows runs a source's query and returns the declared columns of what it gives.
-func selectRows(ctx context.Context, tx *sql.Tx, ds *v1alpha1.DataSource, budget *observe.Budget) (_ *observe.Table, err error) {
-	rows, err := tx.QueryContext(ctx, ds.Spec.SQL.Query)
-	if err != nil {
-		return nil, err
-	}
+// queryField is the path of the field that errors of the result are about.
+const queryField = "spec.sql.query"
+
+// table returns the declared columns of a result, which it closes. It calls next before each row, and stop before it closes
+// a result that it has not read to its end.
+func (r *run) table(rows *sql.Rows, next, stop func()) (_ *observe.Table, err error) {
 	defer func() {
+		if err != nil {
+			stop()
+		}
 		if closeErr := rows.Close(); err == nil {
 			err = closeErr
 		}
@@ -29,26 +33,26 @@ func selectRows(ctx context.Context, tx *sql.Tx, ds *v1alpha1.DataSource, budget
 	if err != nil {
 		return nil, err
 	}
-	t := &observe.Table{Columns: observe.Columns(ds)}
-	at, err := places(ds, types, t.Columns)
+	t := &observe.Table{Columns: observe.Columns(r.ds)}
+	columns, err := places(r.ds, types, t.Columns)
 	if err != nil {
-		return nil, err
+		return nil, at(queryField, err)
 	}
 	values := make([]any, len(types))
 	targets := make([]any, len(types))
 	for i := range values {
 		targets[i] = &values[i]
 	}
-	for rows.Next() {
+	for next(); rows.Next(); next() {
 		if err := rows.Scan(targets...); err != nil {
 			return nil, err
 		}
-		cells := make([]observe.Cell, len(at))
-		for i, column := range at {
+		cells := make([]observe.Cell, len(columns))
+		for i, column := range columns {
 			cells[i] = cellOf(values[column], types[column].DatabaseTypeName())
 		}
-		if err := budget.Row(cells); err != nil {
-			return nil, err
+		if err := r.budget.Row(cells); err != nil {
+			return nil, at(queryField, err)
 		}
 		t.Rows = append(t.Rows, cells)
 	}
@@ -67,11 +71,11 @@ func places(ds *v1alpha1.DataSource, types []*sql.ColumnType, wanted []string) (
 	if err := observe.CheckDeclared(ds, names); err != nil {
 		return nil, err
 	}
-	at := make([]int, len(wanted))
+	columns := make([]int, len(wanted))
 	for i, name := range wanted {
-		at[i] = slices.Index(names, name)
+		columns[i] = slices.Index(names, name)
 	}
-	return at, nil
+	return columns, nil
 }
 
 // cellOf writes a value as text, exactly. Bytes that are not text are written in hexadecimal.
@@ -83,29 +87,45 @@ func cellOf(v any, databaseType string) observe.Cell {
 	case string:
 		text = v
 	case []byte:
-		text = string(v)
-		if !utf8.Valid(v) {
-			text = `\x` + hex.EncodeToString(v)
-		}
+		text = formatBytes(v, databaseType)
 	case int64:
 		text = strconv.FormatInt(v, 10)
+	case float32:
+		text = formatFloat(float64(v), 32)
 	case float64:
-		text = formatFloat(v, databaseType)
+		text = formatFloat(v, bits(databaseType))
 	case bool:
 		text = strconv.FormatBool(v)
 	case time.Time:
 		text = formatTime(v, databaseType)
+	default:
+		text = fmt.Sprint(v)
 	}
 	return observe.Cell{Text: text, Null: text == ""}
 }
 
-// formatFloat writes the shortest decimal that reads back as the same float, of four bytes or of eight. The exponent
-// form is for numbers that would fill a line.
-func formatFloat(f float64, databaseType string) string {
-	bits := 64
-	if databaseType == "FLOAT4" {
-		bits = 32
+// formatBytes writes bits as the number they are.
+func formatBytes(b []byte, databaseType string) string {
+	switch {
+	case databaseType == "BIT" && len(b) <= 8:
+		return strconv.FormatUint(binary.BigEndian.Uint64(slices.Concat(make([]byte, 8-len(b)), b)), 10)
+	case utf8.Valid(b):
+		return string(b)
 	}
+	return `\x` + hex.EncodeToString(b)
+}
+
+// bits returns the size of a float, which some drivers hand over in a larger one.
+func bits(databaseType string) int {
+	if databaseType == "FLOAT4" {
+		return 32
+	}
+	return 64
+}
+
+// formatFloat writes the shortest decimal that reads back as the same float. The exponent form is for numbers that would
+// fill a line.
+func formatFloat(f float64, bits int) string {
 	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
 		return strconv.FormatFloat(f, 'e', -1, bits)
 	}

@@ -1,75 +1,16 @@
 package sql_test
 
 import (
-	"context"
 	stdsql "database/sql"
-	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
-	"github.com/perennial-dev/perennial/internal/observe/sql"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// newSource declares the column org and metrics of the given columns.
-func newSource(source v1alpha1.SQLSource, columns ...string) *v1alpha1.DataSource {
-	ds := &v1alpha1.DataSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "success", Name: "usage"},
-		Spec:       v1alpha1.DataSourceSpec{Account: v1alpha1.AccountColumn{Field: "org"}, SQL: &source},
-	}
-	for _, c := range columns {
-		ds.Spec.Metrics = append(ds.Spec.Metrics, v1alpha1.Metric{Name: c, Type: v1alpha1.MetricText})
-	}
-	return ds
-}
-
-// show writes a table, one line a row; ~ is no value.
-func show(t *observe.Table) []string {
-	lines := []string{strings.Join(t.Columns, "|")}
-	for _, row := range t.Rows {
-		var cells []string
-		for _, cell := range row {
-			if cell.Null {
-				cell.Text += "~"
-			}
-			cells = append(cells, cell.Text)
-		}
-		lines = append(lines, strings.Join(cells, "|"))
-	}
-	return lines
-}
-
-// readOnce reads a source as its reconciler does, with its timeout.
-func readOnce(t *testing.T, ds *v1alpha1.DataSource, deps observe.Dependencies) (*observe.Table, error) {
-	t.Helper()
-	reader, err := sql.New(ds, deps)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), observe.Timeout(ds))
-	defer cancel()
-	return reader.Read(ctx)
-}
-
-func wantError(t *testing.T, err error, reason, message string) {
-	t.Helper()
-	told, ok := errors.AsType[*observe.Error](err)
-	if !ok {
-		t.Fatalf("got %#v, want an *observe.Error", err)
-	}
-	if told.Reason != reason || told.Message != message {
-		t.Errorf("got  %s: %s\nwant %s: %s", told.Reason, told.Message, reason, message)
-	}
-}
 
 // makeDatabase makes a SQLite file.
 func makeDatabase(t *testing.T, path string, statements string) *stdsql.DB {
@@ -132,22 +73,24 @@ func TestSQLiteErrors(t *testing.T) {
 		file, query     string
 		reason, message string
 	}{
-		"a file that is not there":             {"gone.db", "select org, n from usage", failed, `file "gone.db" is not there, below the operator's --data-root`},
-		"a link that leads outside":            {"link.db", "select org, n from usage", failed, `file "link.db" cannot be opened, or leads out of the operator's --data-root`},
+		"a file that is not there":             {"gone.db", "select org, n from usage", failed, `spec.sql.file: "gone.db" is not there; put it below the operator's --data-root, or correct the name`},
+		"a link that leads outside":            {"link.db", "select org, n from usage", failed, `spec.sql.file: "link.db" cannot be opened, or leads out of the operator's --data-root; put the file itself there`},
 		"a path that leads outside":            {"../outside.db", "select org, n from usage", invalid, `spec.sql.file: "../outside.db" is not a path below the operator's --data-root`},
 		"an absolute path":                     {outside, "select org, n from usage", invalid, `spec.sql.file: "` + outside + `" is not a path below the operator's --data-root`},
 		"no file":                              {"", "select org, n from usage", invalid, "spec.sql.file: required for driver SQLite"},
-		"a folder":                             {"folder", "select org, n from usage", failed, `"folder" is not a file`},
-		"a file that is no database":           {"text.db", "select org, n from usage", failed, `file "text.db" is not a SQLite database, or is damaged`},
-		"an unknown table":                     {"usage.db", "select org, n from use", failed, "SQLite says: SQL logic error: no such table: use (1)"},
-		"a column that is not there":           {"usage.db", "select org from usage", failed, `column "n" (spec.metrics[n]) is not there; the columns are: "org"`},
-		"two columns of one name":              {"usage.db", "select org, n, f as n from usage", failed, `two columns are named "n"`},
-		"more rows than allowed":               {"usage.db", "select org, n from usage union all select org, n from usage", failed, "more than 3 rows: select fewer, or raise the operator's --max-rows"},
-		"more bytes than allowed":              {"usage.db", "select org, printf('%600d', 1) as n from usage", failed, "more than 1000 bytes: select less, or raise the operator's --max-bytes"},
-		"one value larger than everything may": {"usage.db", "select org, zeroblob(100000) as n from usage", failed, "more than 1000 bytes: select less, or raise the operator's --max-bytes"},
-		"a second statement":                   {"usage.db", "select org, n from usage; delete from usage", invalid, "spec.sql.query: more than one statement"},
-		"a write":                              {"usage.db", "with x as (select 1) delete from usage returning org, n", failed, "the query writes; sources are only read"},
-		"a query that never ends":              {"usage.db", "with recursive c(i) as (select 1 union all select i+1 from c) select 'a' as org, count(*) as n from c", failed, "no result within 1s (spec.timeout)"},
+		"a folder":                             {"folder", "select org, n from usage", failed, `spec.sql.file: "folder" is not a file; name a SQLite database`},
+		"a file that is no database":           {"text.db", "select org, n from usage", failed, `spec.sql.file: "text.db" is not a SQLite database, or is damaged; put a good one in its place`},
+		"an unknown table":                     {"usage.db", "select org, n from use", failed, "spec.sql.query: SQLite says: no such table: use; correct the query"},
+		"a column that is not there":           {"usage.db", "select org from usage", failed, `spec.sql.query: column "n" (spec.metrics[n]) is not there; the columns are: "org"`},
+		"two columns of one name":              {"usage.db", "select org, n, f as n from usage", failed, `spec.sql.query: two columns are named "n"`},
+		"more rows than allowed":               {"usage.db", "select org, n from usage union all select org, n from usage", failed, "spec.sql.query: more than 3 rows: select fewer, or raise the operator's --max-rows"},
+		"more bytes than allowed":              {"usage.db", "select org, printf('%600d', 1) as n from usage", failed, "spec.sql.query: more than 1000 bytes: select less, or raise the operator's --max-bytes"},
+		"one value larger than everything may": {"usage.db", "select org, zeroblob(100000) as n from usage", failed, "spec.sql.query: more than 1000 bytes: select less, or raise the operator's --max-bytes"},
+		"a second statement":                   {"usage.db", "select org, n from usage; delete from usage", invalid, "spec.sql.query: more than one statement; write one"},
+		"an account column that is gone":       {"usage.db", "select n from usage", failed, `spec.sql.query: column "org" (spec.account.field) is not there; the columns are: "n"`},
+		"rows without end":                     {"usage.db", "with recursive c(i) as (select 1 union all select i+1 from c) select 'a' as org, i as n from c", failed, "spec.sql.query: more than 3 rows: select fewer, or raise the operator's --max-rows"},
+		"a write":                              {"usage.db", "with x as (select 1) delete from usage returning org, n", failed, "spec.sql.query: it writes; sources are only read: write a query that selects"},
+		"a query that never ends":              {"usage.db", "with recursive c(i) as (select 1 union all select i+1 from c) select 'a' as org, count(*) as n from c", failed, "spec.timeout: no result within 1s; make the query faster, or raise the timeout"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +119,31 @@ func TestSQLiteReadsALinkThatStaysBelowTheRootAndAFileThatComesBack(t *testing.T
 	got, err := readOnce(t, ds, observe.Dependencies{DataRoot: root})
 	if err != nil || len(got.Rows) != 2 {
 		t.Fatalf("got %v, %v; want two rows", got, err)
+	}
+}
+
+func TestSQLiteTakesTheTimeOfTheReadAsAParameter(t *testing.T) {
+	root := t.TempDir()
+	makeDatabase(t, filepath.Join(root, "usage.db"), `create table event (org text, at text);
+		insert into event values ('acme', '2026-10-31 12:00:00'), ('bolt', '2026-10-31 11:59:59'), ('cora', '2026-11-01 12:00:01');`)
+	ds := newSource(v1alpha1.SQLSource{Driver: v1alpha1.DriverSQLite, File: "usage.db", Query: `select org, typeof(${now}) as kind, date(${now}, 'start of month', '+1 month') as next, '$${now} ?' as text
+		from event where at >= datetime(${now}, '-1 day') and at <= ${now}`}, "kind", "next", "text")
+	got, err := readOnce(t, ds, observe.Dependencies{DataRoot: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"kind|next|org|text", "text|2026-12-01|acme|${now} ?"}, show(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSQLiteShowsNumbersThatAreNone(t *testing.T) {
+	root := t.TempDir()
+	makeDatabase(t, filepath.Join(root, "usage.db"), usageTable)
+	ds := newSource(v1alpha1.SQLSource{Driver: v1alpha1.DriverSQLite, File: "usage.db", Query: "select 'a' as org, 9e999 as f, -9e999 as g, 9e999 - 9e999 as h"}, "f", "g", "h")
+	got, err := readOnce(t, ds, observe.Dependencies{DataRoot: root})
+	if err != nil || show(got)[1] != "+Inf|-Inf|~|a" {
+		t.Fatalf("got %v, %v", got, err)
 	}
 }
 

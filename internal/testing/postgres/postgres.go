@@ -5,40 +5,26 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
-	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	// The driver "pgx", for DB.
 	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/perennial-dev/perennial/internal/testing/internal/server"
 )
 
 const (
 	user     = "perennial"
 	password = "not-a-secret-7f3a"
-	// startTimeout and stopTimeout bound how long the server may take; a loaded machine needs seconds.
-	startTimeout = time.Minute
-	stopTimeout  = 30 * time.Second
-	// portAttempts is how often another port is tried when somebody was faster.
-	portAttempts = 4
 )
-
-// requireEnv is set to 1 where a skipped test would go unnoticed: in CI.
-const requireEnv = "PERENNIAL_REQUIRE_SERVERS"
 
 // Server is a PostgreSQL server that can be stopped and started again on the same port, with the same data.
 type Server struct {
@@ -46,7 +32,7 @@ type Server struct {
 	programs programs
 	folder   string
 	port     int
-	process  *process
+	process  *server.Process
 }
 
 // Start starts a server and stops it at the end of the test. Where PostgreSQL is not installed, or cannot run as the
@@ -55,23 +41,11 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	programs, err := findPrograms()
 	if err != nil {
-		if os.Getenv(requireEnv) == "1" {
-			t.Fatalf("needs PostgreSQL: %v", err)
-		}
-		t.Skipf("needs PostgreSQL: %v", err)
+		server.Missing(t, "PostgreSQL", err)
 	}
 	s := &Server{t: t, programs: programs}
 	s.makeFolder()
-	for attempt := 1; ; attempt++ {
-		s.port = freePort(t)
-		err := s.run()
-		if err == nil {
-			break
-		}
-		if attempt == portAttempts || !strings.Contains(err.Error(), "Address already in use") {
-			t.Fatal(err)
-		}
-	}
+	s.port = server.OnFreePort(t, s.run)
 	t.Cleanup(s.Stop)
 	return s
 }
@@ -108,8 +82,8 @@ func (s *Server) Stop() {
 	if s.process == nil {
 		return
 	}
-	if err := s.process.stop(); err != nil {
-		s.t.Errorf("stop PostgreSQL: %v", err)
+	if err := s.process.Stop(); err != nil {
+		s.t.Errorf("stop: %v", err)
 	}
 	s.process = nil
 }
@@ -118,33 +92,22 @@ func (s *Server) Stop() {
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
-	if err := s.run(); err != nil {
+	if err := s.run(s.port); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// makeFolder makes the data folder, owned by the user that the server runs as. t.TempDir would not do: its parents may
-// be closed to that user.
+// makeFolder makes the data folder, owned by the user that the server runs as.
 func (s *Server) makeFolder() {
 	s.t.Helper()
-	folder, err := os.MkdirTemp("", "perennial-postgres-")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.folder = folder
-	s.t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	passwordFile := filepath.Join(folder, "password")
+	owner := s.programs.credential
+	s.folder = server.Folder(s.t, "perennial-postgres-", owner)
+	passwordFile := filepath.Join(s.folder, "password")
 	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	if c := s.programs.credential; c != nil {
-		for _, path := range []string{folder, passwordFile} {
-			if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
-				s.t.Fatal(err)
-			}
-		}
-	}
-	initdb := s.command(s.programs.initdb, "--pgdata", s.data(), "--username", user, "--pwfile", passwordFile,
+	server.Own(s.t, passwordFile, owner)
+	initdb := server.Command(s.folder, owner, kind.Kill, s.programs.initdb, "--pgdata", s.data(), "--username", user, "--pwfile", passwordFile,
 		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		s.t.Fatalf("initdb: %v\n%s", err, out)
@@ -153,117 +116,19 @@ func (s *Server) makeFolder() {
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
-// command runs a program as the server's user. The data is thrown away, so that nothing waits for the disk.
-func (s *Server) command(path string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), path, args...)
-	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+s.folder)
-	cmd.SysProcAttr = childAttributes()
-	cmd.SysProcAttr.Credential = s.programs.credential
-	return cmd
-}
+// kind is what is to know of the server's program; SIGINT is its fast shutdown.
+var kind = server.Kind{Name: "PostgreSQL", Ready: "ready to accept connections", Stop: syscall.SIGINT, Kill: syscall.SIGQUIT}
 
-// run starts the server and returns when it takes connections.
-func (s *Server) run() error {
-	cmd := s.command(s.programs.postgres, "-D", s.data(), "-p", strconv.Itoa(s.port),
+// run starts the server and returns when it takes connections. The data is thrown away, so that nothing waits for the
+// disk.
+func (s *Server) run(port int) error {
+	cmd := server.Command(s.folder, s.programs.credential, kind.Kill, s.programs.postgres, "-D", s.data(), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
 		"-c", "shared_buffers=16MB", "-c", "max_connections=40", "-c", "logging_collector=off", "-c", "log_destination=stderr")
-	p, err := startProcess(cmd)
+	p, err := server.Start(kind, cmd)
 	if err != nil {
 		return err
 	}
 	s.process = p
 	return nil
-}
-
-// process is a running server.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-}
-
-// startProcess starts a server and waits for the line of its log that says it is ready.
-func startProcess(cmd *exec.Cmd) (*process, error) {
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started, ready, tail := make(chan error), make(chan struct{}), &lastLines{}
-	go func() {
-		// Linux kills the child when the thread that started it ends, so that thread must live as long as the child.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		tail.follow(log, "ready to accept connections", ready)
-		_ = cmd.Wait()
-		close(p.done)
-	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	select {
-	case <-ready:
-		return p, nil
-	case <-p.done:
-		return nil, fmt.Errorf("the PostgreSQL server ended: %s", tail)
-	case <-time.After(startTimeout):
-		_ = p.stop()
-		return nil, fmt.Errorf("the PostgreSQL server was not ready after %s: %s", startTimeout, tail)
-	}
-}
-
-// stop ends the server: SIGINT is its fast shutdown.
-func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-p.done:
-		return nil
-	case <-time.After(stopTimeout):
-		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
-		<-p.done
-		return fmt.Errorf("it did not end within %s", stopTimeout)
-	}
-}
-
-// lastLines keeps the end of a log.
-type lastLines struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-// follow reads a log to its end and closes found at the first line with the text.
-func (l *lastLines) follow(log io.Reader, text string, found chan<- struct{}) {
-	scanner := bufio.NewScanner(log)
-	for scanner.Scan() {
-		if found != nil && strings.Contains(scanner.Text(), text) {
-			close(found)
-			found = nil
-		}
-		l.mu.Lock()
-		l.lines = append(l.lines[max(0, len(l.lines)-20):], scanner.Text())
-		l.mu.Unlock()
-	}
-	_, _ = io.Copy(io.Discard, log) // after a line too long to scan: the server must not wait for a reader
-}
-
-// String returns the lines.
-func (l *lastLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }

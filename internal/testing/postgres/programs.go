@@ -3,14 +3,11 @@
 package postgres
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	osuser "os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/perennial-dev/perennial/internal/testing/internal/server"
 )
 
 // programs is what to run, and as whom.
@@ -30,23 +27,18 @@ func findPrograms() (programs, error) {
 	if err != nil {
 		return p, err
 	}
-	newest := ""
+	newest := debianFolders
 	for _, folder := range folders {
-		if newest == "" || version(folder) > version(newest) {
+		if version(folder) > version(newest) {
 			newest = folder
 		}
 	}
 	for name, target := range map[string]*string{"initdb": &p.initdb, "postgres": &p.postgres} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			path, err = exec.LookPath(filepath.Join(newest, name))
+		if *target, err = server.LookPath(name, "postgresql", newest); err != nil {
+			return p, err
 		}
-		if err != nil {
-			return p, fmt.Errorf("%s is neither on the PATH nor in %s; install the package postgresql", name, debianFolders)
-		}
-		*target = path
 	}
-	p.credential, err = otherUser()
+	p.credential, err = server.OtherUser("postgres", "nobody")
 	return p, err
 }
 
@@ -57,23 +49,4 @@ func version(folder string) int {
 		return 0
 	}
 	return n
-}
-
-// otherUser returns an unprivileged user where this process is root, as which PostgreSQL does not run.
-func otherUser() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := osuser.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
-		gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
-		if uidErr == nil && gidErr == nil {
-			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-		}
-	}
-	return nil, errors.New("this process is root, as which PostgreSQL does not run, and there is no user postgres or nobody")
 }

@@ -109,7 +109,7 @@ func (w *world) declare() {
 func (w *world) start() {
 	w.t.Helper()
 	m, err := manager.New(api.Get(w.t).Config(), manager.Options{
-		Namespaces: []string{w.namespace}, DataRoot: w.database.dataRoot,
+		Namespaces: []string{w.namespace}, DataRoot: w.database.dataRoot, AllowLoopback: true,
 		Clock: clocktesting.NewFakePassiveClock(now),
 	})
 	if err != nil {

@@ -1,4 +1,5 @@
-package configmap
+// Package format makes tables of the formats in which sources write rows.
+package format
 
 import (
 	"bytes"
@@ -12,10 +13,13 @@ import (
 	"github.com/perennial-dev/perennial/internal/observe"
 )
 
-// parseCSV reads comma separated values whose first line has the names of the columns, and of each row the declared
+// byteOrderMark is what some programs write before UTF-8 text.
+var byteOrderMark = []byte("\ufeff")
+
+// CSV reads comma separated values whose first line has the names of the columns, and of each row the declared
 // columns. An empty field is no value.
-func parseCSV(data []byte, ds *v1alpha1.DataSource, budget *observe.Budget) (*observe.Table, error) {
-	lines := csv.NewReader(bytes.NewReader(data))
+func CSV(data []byte, ds *v1alpha1.DataSource, budget *observe.Budget) (*observe.Table, error) {
+	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, byteOrderMark)))
 	lines.FieldsPerRecord = -1 // counted below, for an error that a person understands
 	lines.ReuseRecord = true
 	header, err := lines.Read()
@@ -29,10 +33,10 @@ func parseCSV(data []byte, ds *v1alpha1.DataSource, budget *observe.Budget) (*ob
 	for i, name := range header {
 		columns[i] = strings.Clone(strings.TrimSpace(name))
 	}
-	if err := observe.CheckColumns(columns); err != nil {
+	if err := checkHeader(ds, columns); err != nil {
 		return nil, err
 	}
-	if err := observe.CheckDeclared(ds, columns); err != nil {
+	if err := observe.CheckColumns(columns); err != nil {
 		return nil, err
 	}
 	t := &observe.Table{Columns: observe.Columns(ds)}
@@ -61,6 +65,16 @@ func parseCSV(data []byte, ds *v1alpha1.DataSource, budget *observe.Budget) (*ob
 		}
 		t.Rows = append(t.Rows, cells)
 	}
+}
+
+// checkHeader refuses a first line that does not name the declared columns. Where it names none of them it may be no header
+// at all, but a customer's data, which no error shows.
+func checkHeader(ds *v1alpha1.DataSource, columns []string) error {
+	if !slices.ContainsFunc(observe.Columns(ds), func(name string) bool { return slices.Contains(columns, name) }) {
+		return observe.ReadFailed("none of the declared columns, such as %q (spec.account.field), is among the %d in the first line; check that the file begins with a line that names its columns",
+			ds.Spec.Account.Field, len(columns))
+	}
+	return observe.CheckDeclared(ds, columns)
 }
 
 // csvError names the line of what is wrong, and not what stands there.

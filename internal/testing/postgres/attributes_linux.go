@@ -1,8 +1,0 @@
-package postgres
-
-import "syscall"
-
-// childAttributes keeps Ctrl-C in the terminal from the child, and has the kernel end it if this process is killed.
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGQUIT}
-}
