@@ -18,15 +18,13 @@ import (
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
-// maxEpisodes is how many playbooks an account's status remembers.
-const maxEpisodes = 32
-
 // accountInput is everything that an account's status depends on.
 type accountInput struct {
 	account    *v1alpha1.Account
 	model      *model
 	playbooks  []plan
 	facts      value.Facts
+	events     map[string]value.Events
 	runs       []v1alpha1.PlaybookRun
 	openTasks  int32
 	sharedWith map[string]string
@@ -120,89 +118,12 @@ func unscored(previous *v1alpha1.Health, now time.Time) *v1alpha1.Health {
 	}
 }
 
-// episodes decides where the episode of each playbook stands. left are the playbooks that the status has no room for.
-func (in *accountInput) episodes(health *v1alpha1.Health) (episodes []v1alpha1.Episode, left []string, next time.Time) {
-	memory := map[string]*v1alpha1.Episode{}
-	for i := range in.account.Status.Playbooks {
-		e := &in.account.Status.Playbooks[i]
-		memory[e.Name] = e
-	}
-	var gone []v1alpha1.Episode
-	// Those with a memory come first: a new playbook pushes none of them out.
-	playbooks := slices.Clone(in.playbooks)
-	slices.SortStableFunc(playbooks, func(a, b plan) int {
-		switch known, other := memory[a.Name] != nil, memory[b.Name] != nil; {
-		case known == other:
-			return 0
-		case known:
-			return -1
-		}
-		return 1
-	})
-	for _, p := range playbooks {
-		episode := memory[p.Name]
-		delete(memory, p.Name)
-		if p.err == nil {
-			var at time.Time
-			episode, at = in.decide(p, episode, health)
-			next = value.Earliest(next, at)
-		} else {
-			episode = playbook.Unjudged(episode, in.now)
-		}
-		if episode == nil {
-			continue
-		}
-		if len(episodes) == maxEpisodes {
-			left = append(left, p.Name)
-			continue
-		}
-		episodes = append(episodes, *episode)
-	}
-	// A playbook that is gone may come back: that work was made for it must not be forgotten while there is room.
-	for _, name := range slices.Sorted(maps.Keys(memory)) {
-		if memory[name].Sequence > 0 {
-			gone = append(gone, *playbook.Unjudged(memory[name], in.now))
-		}
-	}
-	episodes = append(episodes, gone[:min(len(gone), maxEpisodes-len(episodes))]...)
-	slices.SortFunc(episodes, func(a, b v1alpha1.Episode) int { return strings.Compare(a.Name, b.Name) })
-	return episodes, left, next
-}
-
-// decide moves one playbook's episode on.
-func (in *accountInput) decide(p plan, memory *v1alpha1.Episode, health *v1alpha1.Health) (*v1alpha1.Episode, time.Time) {
-	if memory == nil && account.Churned(in.account) {
-		return nil, time.Time{} // No playbook watches it: the first to see it will be one that does when it is won back.
-	}
-	triggers, next := p.result.Conditions(in.view(health))
-	decision := playbook.DecideInput{Memory: memory, Triggers: triggers, Now: in.now}
-	for i := range in.runs {
-		run := &in.runs[i]
-		if run.Spec.PlaybookRef.Name != p.Name {
-			continue
-		}
-		decision.MaxSequence = max(decision.MaxSequence, run.Spec.Sequence)
-		decision.OpenRun = decision.OpenRun || runOpen(run)
-		decision.RunExists = decision.RunExists || memory != nil && run.Spec.Sequence == memory.Sequence
-	}
-	episode, at := p.result.Decide(decision)
-	if episode != nil {
-		episode.Name = p.Name
-	}
-	return episode, value.Earliest(next, at)
-}
-
 // view is what triggers and texts see of the account.
 func (in *accountInput) view(health *v1alpha1.Health) playbook.View {
 	return playbook.View{
 		Account: in.account, Health: health, Scored: in.scored(), ScorePartial: in.scored() && in.model.result.Partial(health),
-		Facts: in.facts, Now: in.now, Location: in.location,
+		Facts: in.facts, Events: in.events, Now: in.now, Location: in.location,
 	}
-}
-
-// runOpen reports whether a run has work that is not finished.
-func runOpen(run *v1alpha1.PlaybookRun) bool {
-	return run.DeletionTimestamp.IsZero() && run.Status.State != v1alpha1.RunCompleted && run.Status.State != v1alpha1.RunCanceled
 }
 
 // conditions says how the evaluation went.

@@ -46,6 +46,12 @@ func (g *Gatherer) gather(ctx context.Context, acct *v1alpha1.Account) (*account
 	}
 	in.facts = g.Store.Facts(acct.Namespace, acct, reads)
 	rememberedValues(in.facts, acct.Status.Health, in.model)
+	in.events = map[string]value.Events{}
+	for _, p := range in.watching() {
+		for _, metric := range p.result.ObservedMetrics() {
+			in.events[metric.Source] = g.Store.Events(acct.Namespace, acct, metric.Source)
+		}
+	}
 	if in.sharedWith, err = g.othersWithSameID(ctx, acct); err != nil {
 		return nil, err
 	}

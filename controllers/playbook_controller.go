@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -199,14 +200,14 @@ func (r *PlaybookReconciler) watched(ctx context.Context, p plan) ([]*v1alpha1.A
 // looked at: the largest goes first only where all of them are known.
 func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alpha1.Account, result startResult) (startResult, error) {
 	now := r.Clock.Now()
-	started := episodesOf(result.runs)
+	started := namesOf(result.runs)
 	active, today, oldest := countRuns(result.runs, now)
 	gone, oldestGone := countGone(p.Name, watched, started, now)
 	var candidates []playbook.Candidate
 	due := map[string]*v1alpha1.Account{}
 	for _, acct := range watched {
-		episode := episodeOf(acct, p.Name)
-		if episode.State != v1alpha1.EpisodeDue || started[startedEpisode{acct.Name, episode.Sequence}] {
+		episode := dueEpisode(acct, p.Name)
+		if episode == nil || started[runNameOf(acct.Name, episode)] {
 			continue // What has its run, the account will see as soon as its cache does.
 		}
 		due[acct.Name] = acct
@@ -240,9 +241,7 @@ func (r *PlaybookReconciler) startOne(ctx context.Context, p plan, acct *v1alpha
 	if err != nil || in == nil {
 		return nil, r.Clock.Now().Add(firstReadDelay), err
 	}
-	view := in.view(acct.Status.Health)
-	triggers, _ := p.result.Conditions(view)
-	run, err := p.result.NewRun(view, *episodeOf(acct, p.Name), triggers)
+	run, err := newRun(p, in)
 	if err != nil {
 		// What the triggers read has changed in this very moment; the account's evaluation is on its way.
 		ctrl.LoggerFrom(ctx).V(1).Info("a run is no longer due", "account", acct.Name, "reason", err.Error())
@@ -298,14 +297,31 @@ func playbookOfRun(_ context.Context, obj client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.(*v1alpha1.PlaybookRun).Spec.PlaybookRef.Name}}}
 }
 
-// episodeOf returns what an account remembers of a playbook.
-func episodeOf(acct *v1alpha1.Account, name string) *v1alpha1.Episode {
-	for i := range acct.Status.Playbooks {
-		if acct.Status.Playbooks[i].Name == name {
-			return &acct.Status.Playbooks[i]
+// newRun makes the run of the account's episode that is Due.
+func newRun(p plan, in *accountInput) (*v1alpha1.PlaybookRun, error) {
+	view := in.view(in.account.Status.Health)
+	episode := dueEpisode(in.account, p.Name)
+	switch {
+	case episode == nil:
+		return nil, errNotDue
+	case episode.Source != "":
+		return p.result.NewObservationRun(view, *episode)
+	}
+	triggers, _ := p.result.Conditions(view)
+	return p.result.NewRun(view, *episode, triggers)
+}
+
+// errNotDue is for an account whose episode has moved on.
+var errNotDue = errors.New("no episode is Due")
+
+// dueEpisode returns the one episode of a playbook on an account that is Due; nil where none is.
+func dueEpisode(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episode {
+	for _, e := range episodesOf(acct, playbookName) {
+		if e.State == v1alpha1.EpisodeDue {
+			return e
 		}
 	}
-	return &v1alpha1.Episode{Name: name}
+	return nil
 }
 
 // describeHeld says why runs are held, and what can be done about it.

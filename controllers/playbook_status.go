@@ -2,11 +2,14 @@ package controllers
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/value"
@@ -46,6 +49,11 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	if err != nil {
 		return err
 	}
+	untimed, err := r.untimedSources(ctx, p)
+	if err != nil {
+		return err
+	}
+	missing = append(missing, untimed...)
 	switch {
 	case len(missing) > 0:
 		c.reconciling(v1alpha1.ReasonReferenceNotFound, notThere(missing))
@@ -55,6 +63,22 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 		c.ready(v1alpha1.ReasonReady, "the playbook is in use")
 	}
 	return nil
+}
+
+// untimedSources names the sources whose observations the playbook watches and whose rows say no time.
+func (r *PlaybookReconciler) untimedSources(ctx context.Context, p plan) ([]string, error) {
+	var untimed []string
+	for _, metric := range p.result.ObservedMetrics() {
+		var source v1alpha1.DataSource
+		err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: metric.Source}, &source)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && source.Spec.ObservedTime == nil {
+			untimed = append(untimed, fmt.Sprintf("spec.observedTime of DataSource %s, which per: Observation needs", metric.Source))
+		}
+	}
+	return slices.Compact(untimed), nil
 }
 
 // countRuns counts the runs with open work and those that began within 24 hours, and says when the oldest of these began.
@@ -71,34 +95,29 @@ func countRuns(runs []v1alpha1.PlaybookRun, now time.Time) (active, today int, o
 	return active, today, oldest
 }
 
-// startedEpisode is an episode of one playbook that has its run.
-type startedEpisode struct {
-	account  string
-	sequence int64
-}
-
-// episodesOf returns the episodes that runs are of.
-func episodesOf(runs []v1alpha1.PlaybookRun) map[startedEpisode]bool {
-	started := make(map[startedEpisode]bool, len(runs))
+// namesOf returns the names of runs.
+func namesOf(runs []v1alpha1.PlaybookRun) map[string]bool {
+	names := make(map[string]bool, len(runs))
 	for i := range runs {
 		if runs[i].DeletionTimestamp.IsZero() {
-			started[startedEpisode{runs[i].Spec.AccountRef.Name, runs[i].Spec.Sequence}] = true
+			names[runs[i].Name] = true
 		}
 	}
-	return started
+	return names
 }
 
 // countGone counts the episodes that began to fire within 24 hours and whose run somebody has deleted, and says when the
 // oldest of these began: to delete a run makes no room for another on the same day.
-func countGone(playbookName string, accounts []*v1alpha1.Account, started map[startedEpisode]bool, now time.Time) (gone int, oldest time.Time) {
+func countGone(playbookName string, accounts []*v1alpha1.Account, started map[string]bool, now time.Time) (gone int, oldest time.Time) {
 	for _, acct := range accounts {
-		e := episodeOf(acct, playbookName)
-		if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[startedEpisode{acct.Name, e.Sequence}] {
-			continue
-		}
-		if e.Since.After(now.Add(-24 * time.Hour)) {
-			gone++
-			oldest = value.Earliest(oldest, e.Since.Time)
+		for _, e := range episodesOf(acct, playbookName) {
+			if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[runNameOf(acct.Name, e)] {
+				continue
+			}
+			if e.Since.After(now.Add(-24 * time.Hour)) {
+				gone++
+				oldest = value.Earliest(oldest, e.Since.Time)
+			}
 		}
 	}
 	return gone, oldest

@@ -16,6 +16,8 @@ import (
 type compiler struct {
 	spec *v1alpha1.PlaybookSpec
 	errs field.ErrorList
+	// observed are the triggers with per: Observation, by their metric.
+	observed []observed
 }
 
 // specPath is the root of every path in an error.
@@ -60,20 +62,48 @@ func (c *compiler) duration(path *field.Path, d v1alpha1.Duration) time.Duration
 	return parsed
 }
 
-// triggers compiles the triggers.
+// triggers compiles the triggers, and returns those that watch a state.
 func (c *compiler) triggers() []trigger {
 	if len(c.spec.Triggers) == 0 {
 		c.errs = append(c.errs, field.Required(specPath("triggers"), "at least one"))
 	}
 	var compiled []trigger
-	for _, t := range c.spec.Triggers {
+	for i, t := range c.spec.Triggers {
 		path := specPath("triggers").Key(t.Name)
-		if slices.ContainsFunc(compiled, func(o trigger) bool { return o.name == t.Name }) {
+		if slices.ContainsFunc(c.spec.Triggers[:i], func(o v1alpha1.Trigger) bool { return o.Name == t.Name }) {
 			c.errs = append(c.errs, field.Duplicate(path, t.Name))
+		}
+		if t.Per == v1alpha1.PerObservation {
+			c.observation(path, t)
+			continue
 		}
 		compiled = append(compiled, c.trigger(path, t))
 	}
+	slices.SortFunc(c.observed, func(a, b observed) int { return compareMetrics(a.ref, b.ref) })
 	return compiled
+}
+
+// observation compiles a trigger that watches each observation of a metric.
+func (c *compiler) observation(path *field.Path, t v1alpha1.Trigger) {
+	if t.For != "" {
+		c.invalid(path.Child("for"), string(t.For), "an observation holds at once: leave it out with per: Observation")
+	}
+	if t.Value == nil || t.Value.From.Source == "" || t.Band != nil || t.Score != nil || t.Renewal != nil || t.Lifecycle != nil {
+		c.invalid(path.Child("per"), t.Per, "for a value trigger whose value comes from a source, and no other")
+		return
+	}
+	test, ref := c.valueTest(path.Child("value"), *t.Value)
+	if ref == nil {
+		return
+	}
+	compiled := observationTrigger{name: t.Name, test: test}
+	for i := range c.observed {
+		if c.observed[i].ref == *ref {
+			c.observed[i].triggers = append(c.observed[i].triggers, compiled)
+			return
+		}
+	}
+	c.observed = append(c.observed, observed{ref: *ref, triggers: []observationTrigger{compiled}})
 }
 
 // trigger compiles one trigger, of which exactly one kind must be set.
@@ -136,6 +166,16 @@ func (c *compiler) lifecycle(path *field.Path, t v1alpha1.LifecycleTrigger) cond
 
 // value compiles a value trigger and returns the metric that it reads, if it reads one.
 func (c *compiler) value(path *field.Path, t v1alpha1.ValueTrigger) (condition, *v1alpha1.MetricReference) {
+	test, ref := c.valueTest(path, t)
+	if ref == nil {
+		return measurementCondition(t.From.Measurement, test), nil
+	}
+	return metricCondition(*ref, test), ref
+}
+
+// valueTest compiles what a value trigger asks, and returns the metric that it asks it of; nil for a measurement, and
+// where the spec is wrong.
+func (c *compiler) valueTest(path *field.Path, t v1alpha1.ValueTrigger) (valueTest, *v1alpha1.MetricReference) {
 	test := valueTest{words: slices.Clone(t.In)}
 	test.bounds.atMost = c.decimal(path.Child("atMost"), t.AtMost)
 	test.bounds.atLeast = c.decimal(path.Child("atLeast"), t.AtLeast)
@@ -149,15 +189,15 @@ func (c *compiler) value(path *field.Path, t v1alpha1.ValueTrigger) (condition, 
 	from := t.From
 	if (from.Measurement != "") == (from.Source != "" || from.Metric != "") || (from.Source == "") != (from.Metric == "") {
 		c.invalid(path.Child("from"), field.OmitValueType{}, "either source and metric, or measurement")
-		return nil, nil
+		return test, nil
 	}
 	if from.Measurement != "" {
 		test.name = "account.spec.measurements." + from.Measurement
-		return measurementCondition(from.Measurement, test), nil
+		return test, nil
 	}
 	ref := v1alpha1.MetricReference{Source: from.Source, Metric: from.Metric}
 	test.name = metricName(ref)
-	return metricCondition(ref, test), &ref
+	return test, &ref
 }
 
 // decimal reads a decimal; nil where it is unset or wrong.

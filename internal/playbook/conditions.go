@@ -47,6 +47,8 @@ type View struct {
 	ScorePartial bool
 	// Facts are the observations of the account.
 	Facts value.Facts
+	// Events are the rows of the account, by source, where triggers watch each of them.
+	Events map[string]value.Events
 	// Now is the moment to judge at.
 	Now time.Time
 	// Location is the time zone that days begin in; nil is UTC.

@@ -22,6 +22,8 @@ type DecideInput struct {
 	RunExists bool
 	// MaxSequence is the largest sequence among the runs that exist; 0 where there is none.
 	MaxSequence int64
+	// Ended is when the latest work of the playbook's other episodes on the account ended; zero: never.
+	Ended time.Time
 	// Now is the moment to decide at.
 	Now time.Time
 }
@@ -132,11 +134,13 @@ func (p *Playbook) startableFrom(e *v1alpha1.Episode, in DecideInput) time.Time 
 			from = value.Earliest(from, p.heldLongEnough(e, t.Name))
 		}
 	}
-	if from.IsZero() || e.EndedTime == nil {
+	if from.IsZero() {
 		return from
 	}
-	if cooled := e.EndedTime.Add(p.cooldown); cooled.After(from) {
-		return cooled
+	for _, ended := range []time.Time{in.Ended, timeOf(e.EndedTime)} {
+		if cooled := ended.Add(p.cooldown); !ended.IsZero() && cooled.After(from) {
+			from = cooled
+		}
 	}
 	return from
 }
@@ -202,6 +206,8 @@ func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, startable bool, now ti
 // too; its triggers are False, so that its episode says so as soon as it is written.
 func Cleared(run *v1alpha1.PlaybookRun, e *v1alpha1.Episode) bool {
 	switch {
+	case run.Spec.Observation != nil:
+		return false // what was observed was observed: nothing that comes later takes it back
 	case e == nil || e.Sequence < run.Spec.Sequence:
 		return false
 	case e.Sequence > run.Spec.Sequence:

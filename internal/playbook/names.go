@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
@@ -22,6 +23,13 @@ const (
 func RunName(accountName, playbookName string, sequence int64) string {
 	// Names hold no slash, so no two episodes give the same text.
 	key := accountName + "/" + playbookName + "/" + strconv.FormatInt(sequence, 10)
+	return withHash(accountName+"-"+playbookName, key)
+}
+
+// ObservationRunName returns the name of the run of one observation, made like that of RunName. It is the same whichever
+// trigger of the playbook the observation met.
+func ObservationRunName(accountName, playbookName string, metric v1alpha1.MetricReference, observed time.Time) string {
+	key := accountName + "/" + playbookName + "/" + metric.Source + "/" + metric.Metric + "/" + observed.UTC().Format(time.RFC3339)
 	return withHash(accountName+"-"+playbookName, key)
 }
 

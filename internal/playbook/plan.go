@@ -117,7 +117,7 @@ func newPlanner(in PlanInput) *planner {
 		before:  map[v1alpha1.StepName]v1alpha1.StepStatus{},
 		status:  map[v1alpha1.StepName]v1alpha1.StepStatus{},
 		tasks:   map[string]*v1alpha1.Task{},
-		vars:    stepVars(in.View, in.Now),
+		vars:    stepVars(observedView(in.Run, in.View), in.Now),
 		plan: &Plan{
 			Status:         *in.Run.Status.DeepCopy(),
 			Resolved:       in.Cleared || in.Run.Status.ResolvedTime != nil,

@@ -18,6 +18,7 @@ type Playbook struct {
 	generation int64
 	selector   *account.Selector
 	triggers   []trigger
+	observed   []observed
 	existing   v1alpha1.ExistingPolicy
 	repeat     v1alpha1.RepeatPolicy
 	cooldown   time.Duration
@@ -45,6 +46,7 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 		generation: pb.Generation,
 		selector:   c.selector(),
 		triggers:   c.triggers(),
+		observed:   c.observed,
 		existing:   pb.Spec.Existing,
 		repeat:     pb.Spec.Repeat,
 		cooldown:   c.cooldown(),
@@ -62,16 +64,20 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 			metrics = append(metrics, *t.reads)
 		}
 	}
+	metrics = append(metrics, p.ObservedMetrics()...)
 	p.reads = sortedMetrics(metrics)
 	return p, nil
 }
 
 // sortedMetrics sorts metrics by source and name, and drops duplicates.
 func sortedMetrics(metrics []v1alpha1.MetricReference) []v1alpha1.MetricReference {
-	slices.SortFunc(metrics, func(a, b v1alpha1.MetricReference) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
-	})
+	slices.SortFunc(metrics, compareMetrics)
 	return slices.Compact(metrics)
+}
+
+// compareMetrics orders metrics by source and name.
+func compareMetrics(a, b v1alpha1.MetricReference) int {
+	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
 }
 
 // Name returns the playbook's name.

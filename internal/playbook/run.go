@@ -23,9 +23,16 @@ func (p *Playbook) NewRun(v View, e v1alpha1.Episode, triggers []TriggerResult) 
 	if !ok {
 		return nil, fmt.Errorf("playbook %s on account %s: no trigger holds now", p.name, v.Account.Name)
 	}
+	run := p.newRun(v, e.Sequence, fired.Name, fired.Reason)
+	run.Name = RunName(v.Account.Name, p.name, e.Sequence)
+	run.Spec.Facts = runFacts(v, fired, triggers)
+	return run, nil
+}
+
+// newRun makes a run without its name and facts.
+func (p *Playbook) newRun(v View, sequence int64, trigger, reason string) *v1alpha1.PlaybookRun {
 	run := &v1alpha1.PlaybookRun{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      RunName(v.Account.Name, p.name, e.Sequence),
 			Namespace: v.Account.Namespace,
 			Labels: map[string]string{
 				v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
@@ -38,17 +45,16 @@ func (p *Playbook) NewRun(v View, e v1alpha1.Episode, triggers []TriggerResult) 
 			AccountRef:         v1alpha1.LocalReference{Name: v.Account.Name},
 			PlaybookRef:        v1alpha1.LocalReference{Name: p.name},
 			PlaybookGeneration: p.generation,
-			Sequence:           e.Sequence,
-			Trigger:            fired.Name,
-			Reason:             shorten(fired.Reason, 512),
-			Facts:              runFacts(v, fired, triggers),
+			Sequence:           sequence,
+			Trigger:            trigger,
+			Reason:             shorten(reason, 512),
 			OnResolve:          p.onResolve,
 		},
 	}
 	for _, s := range p.steps {
 		run.Spec.Steps = append(run.Spec.Steps, *s.DeepCopy())
 	}
-	return run, nil
+	return run
 }
 
 // fired returns the first trigger, in the playbook's order, that holds and has held for as long as it must.

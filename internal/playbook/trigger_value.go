@@ -109,7 +109,7 @@ func measurementCondition(measurement string, test valueTest) condition {
 
 // named makes a fact of a name and a value, within the lengths that a run allows.
 func named(name, text string) v1alpha1.NamedValue {
-	return v1alpha1.NamedValue{Name: shorten(name, 160), Value: shorten(text, 256)}
+	return v1alpha1.NamedValue{Name: shorten(name, 160), Value: shorten(text, 2048)}
 }
 
 // shorten cuts a text to a number of characters.
