@@ -43,7 +43,7 @@ clean-run: $(BIN)/run ## Delete what `make run` keeps between runs.
 build: $(BIN)/manager $(BIN)/run ## Build the operator.
 
 .PHONY: test
-test: $(ASSETS) ## Run every test but the end-to-end one, on a real Kubernetes API and PostgreSQL.
+test: $(ASSETS) ## Run every test but the end-to-end one, on a real Kubernetes API, databases and Prometheus.
 	go -C hack/controlplane test -trimpath -vet=off ./...
 	go test $(RACE) -timeout=20m ./...
 

@@ -73,7 +73,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 func (s *session) startOperator(ctx context.Context) (err error) {
 	s.operator, err = operator.Start(ctx, operator.Options{
 		Program: filepath.Join("bin", "manager"), Kubeconfig: s.api.KubeconfigPath(), DataRoot: s.dir,
-		LogFile: s.logFile(), Args: []string{"--settle=2s"},
+		LogFile: s.logFile(), Args: []string{"--settle=2s", "--allow-loopback"},
 	})
 	return err
 }

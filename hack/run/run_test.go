@@ -57,8 +57,9 @@ func playManager(behavior string) error {
 	elect := flag.Bool("leader-elect", true, "")
 	settle := flag.String("settle", "", "")
 	secure := flag.Bool("metrics-secure", true, "")
+	loopback := flag.Bool("allow-loopback", false, "")
 	flag.Parse()
-	if *metrics == "" || *elect || *secure || *settle != "7s" {
+	if *metrics == "" || *elect || *secure || !*loopback || *settle != "7s" {
 		return fmt.Errorf("called with %q", os.Args)
 	}
 	if _, err := os.Stat(*dataRoot); err != nil || !filepath.IsAbs(*dataRoot) {
