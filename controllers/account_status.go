@@ -143,7 +143,7 @@ func (in *accountInput) conditions(status *v1alpha1.AccountStatus, left []string
 	}
 	c.setIf(len(in.sharedWith) > 0, v1alpha1.ConditionSharedExternalID, v1alpha1.ReasonSharedExternalID, describeShared(in.sharedWith))
 	c.setIf(len(left) > 0, v1alpha1.ConditionPlaybookLimitExceeded, v1alpha1.ReasonTooManyPlaybooks,
-		fmt.Sprintf("an account takes part in at most %d playbooks; these start nothing on it: %s; narrow their accountSelector", maxEpisodes, atMostThree(left)))
+		fmt.Sprintf("an account remembers at most %d episodes; these playbooks have one too many on it, which starts nothing: %s; narrow their accountSelector", maxEpisodes, atMostThree(left)))
 }
 
 // describeShared names the accounts that share an external id.

@@ -200,15 +200,15 @@ func (r *PlaybookReconciler) watched(ctx context.Context, p plan) ([]*v1alpha1.A
 // looked at: the largest goes first only where all of them are known.
 func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alpha1.Account, result startResult) (startResult, error) {
 	now := r.Clock.Now()
-	started := namesOf(result.runs)
+	started, open := namesOf(result.runs), openAccounts(result.runs)
 	active, today, oldest := countRuns(result.runs, now)
 	gone, oldestGone := countGone(p.Name, watched, started, now)
 	var candidates []playbook.Candidate
 	due := map[string]*v1alpha1.Account{}
 	for _, acct := range watched {
 		episode := dueEpisode(acct, p.Name)
-		if episode == nil || started[runNameOf(acct.Name, episode)] {
-			continue // What has its run, the account will see as soon as its cache does.
+		if episode == nil || started[runNameOf(acct.Name, episode)] || open[acct.Name] {
+			continue // What has its run, or another one, the account will see as soon as its cache does.
 		}
 		due[acct.Name] = acct
 		candidates = append(candidates, playbook.Candidate{Account: acct.Name, ARR: account.ARR(acct)})

@@ -106,6 +106,17 @@ func namesOf(runs []v1alpha1.PlaybookRun) map[string]bool {
 	return names
 }
 
+// openAccounts returns the accounts on which a run has open work: no other starts beside it.
+func openAccounts(runs []v1alpha1.PlaybookRun) map[string]bool {
+	open := map[string]bool{}
+	for i := range runs {
+		if runOpen(&runs[i]) {
+			open[runs[i].Spec.AccountRef.Name] = true
+		}
+	}
+	return open
+}
+
 // countGone counts the episodes that began to fire within 24 hours and whose run somebody has deleted, and says when the
 // oldest of these began: to delete a run makes no room for another on the same day.
 func countGone(playbookName string, accounts []*v1alpha1.Account, started map[string]bool, now time.Time) (gone int, oldest time.Time) {

@@ -179,9 +179,12 @@ func setRunStatus(run *v1alpha1.PlaybookRun, work *playbook.Plan, now time.Time)
 	run.Status.ObservedGeneration = run.Generation
 	c := conditions{list: &run.Status.Conditions, generation: run.Generation, now: now}
 	c.ready(v1alpha1.ReasonReady, "the tasks that can be made are made")
-	if work.Resolved {
+	switch {
+	case run.Spec.Observation != nil:
+		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonConditionHolds, "the run is about an observation, which nothing that comes later takes back")
+	case work.Resolved:
 		c.set(v1alpha1.ConditionResolved, metav1.ConditionTrue, v1alpha1.ReasonConditionCleared, "the condition that started the run has cleared")
-	} else {
+	default:
 		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonConditionHolds, "the condition that started the run has not cleared")
 	}
 	if len(work.TextErrors) > 0 {

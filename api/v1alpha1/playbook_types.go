@@ -161,8 +161,9 @@ type Trigger struct {
 	// that holds is an episode with a run of its own, once; what comes later does not cancel its tasks. The source needs
 	// observedTime; rows of one account with the same time, to the second, are one observation. Runs of one account start
 	// one after the other, the oldest observation first: the next when the work of the one before has ended and the
-	// cooldown is over. Of the observations from before the playbook first saw the account only the newest counts
-	// (existing: Start) or none (existing: Ignore). One that is older than the source's maxAge starts nothing.
+	// cooldown is over. Of the observations that the playbook finds when it first sees any of the account only the newest
+	// counts; with existing: Ignore, only those that come after it first saw the account. One that is older than the
+	// source's maxAge starts nothing.
 	// +optional
 	Per TriggerPer `json:"per,omitempty"`
 

@@ -26,7 +26,7 @@ func (k clientKeys) ConfigMapKey(ctx context.Context, namespace, name, key strin
 	var object corev1.ConfigMap
 	if err := k.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &object); err != nil {
 		if apierrors.IsNotFound(err) {
-			return nil, time.Time{}, ReferenceNotFound("ConfigMap %q is not there", name)
+			return nil, time.Time{}, ReferenceNotFound("ConfigMap %q is not there; make it, or correct the name", name)
 		}
 		return nil, time.Time{}, cannotGet("ConfigMap", name, err)
 	}
@@ -52,7 +52,7 @@ func (k clientKeys) SecretKey(ctx context.Context, namespace, name, key string) 
 	var object corev1.Secret
 	if err := k.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &object); err != nil {
 		if apierrors.IsNotFound(err) {
-			return nil, nil, SecretNotFound("Secret %q is not there", name)
+			return nil, nil, SecretNotFound("Secret %q is not there; make it, or correct the name", name)
 		}
 		return nil, nil, cannotGet("Secret", name, err)
 	}
@@ -62,7 +62,7 @@ func (k clientKeys) SecretKey(ctx context.Context, namespace, name, key string) 
 	}
 	data, ok := object.Data[key]
 	if !ok {
-		return nil, annotations, SecretNotFound("Secret %q has no key %q", name, key)
+		return nil, annotations, SecretNotFound("Secret %q has no key %q; add it, or correct the name", name, key)
 	}
 	return data, annotations, nil
 }

@@ -45,7 +45,7 @@ func TestConfigMapKey(t *testing.T) {
 	}{
 		"text":                        {name: "usage", key: "a.csv", want: "rows"},
 		"bytes":                       {name: "usage", key: "z.csv", want: "more"},
-		"a ConfigMap not there":       {name: "gone", key: "a.csv", reason: v1alpha1.ReasonReferenceNotFound, message: `ConfigMap "gone" is not there`},
+		"a ConfigMap not there":       {name: "gone", key: "a.csv", reason: v1alpha1.ReasonReferenceNotFound, message: `ConfigMap "gone" is not there; make it, or correct the name`},
 		"a key not there":             {name: "usage", key: "c.csv", reason: v1alpha1.ReasonReferenceNotFound, message: `ConfigMap "usage" has no key "c.csv"; its keys are: a.csv, b.csv, z.csv`},
 		"a ConfigMap behind the role": {name: "closed", key: "a.csv", reason: v1alpha1.ReasonReadFailed, message: `the operator may not read ConfigMap "closed": its role must allow get on it in this namespace`},
 	}
@@ -70,12 +70,12 @@ func TestSecretKey(t *testing.T) {
 		t.Errorf("got %q, %v, %v", got, annotations, err)
 	}
 	_, annotations, err = keys.SecretKey(t.Context(), "success", "usage", "other")
-	wantError(t, err, v1alpha1.ReasonSecretNotFound, `Secret "usage" has no key "other"`)
+	wantError(t, err, v1alpha1.ReasonSecretNotFound, `Secret "usage" has no key "other"; add it, or correct the name`)
 	if annotations == nil {
 		t.Error("the annotations of a Secret that is there are needed to say whether it may be used")
 	}
 	_, annotations, err = keys.SecretKey(t.Context(), "success", "gone", "dsn")
-	wantError(t, err, v1alpha1.ReasonSecretNotFound, `Secret "gone" is not there`)
+	wantError(t, err, v1alpha1.ReasonSecretNotFound, `Secret "gone" is not there; make it, or correct the name`)
 	if annotations != nil {
 		t.Error("a Secret that is not there has annotations")
 	}

@@ -103,7 +103,7 @@ func (p *Playbook) DecideObservation(in ObservationInput) (*v1alpha1.Episode, ti
 	events := p.eventsOf(in.View, in.Metric)
 	e := p.recallObservations(in, o, events, now)
 	if e == nil {
-		return nil, time.Time{}
+		return nil, firstAhead(events, now)
 	}
 	if p.takeRuns(e, in, now) {
 		return e, time.Time{} // its run has open work: the next waits for its end
@@ -143,15 +143,18 @@ func (p *Playbook) recallObservations(in ObservationInput, o *observed, events v
 		}
 		e = &v1alpha1.Episode{Source: in.Metric.Source, Metric: in.Metric.Metric}
 		enter(e, v1alpha1.EpisodeClear, now)
-		p.skipHistory(e, o, events, now)
+		if seen := p.skipHistory(e, o, events, now); !seen {
+			return nil // what comes first may be the history of years
+		}
 	}
 	e.Name = p.name
 	return e
 }
 
-// skipHistory makes history of the observations that were there before the playbook first saw the account, but for the
-// newest where existing ones start.
-func (p *Playbook) skipHistory(e *v1alpha1.Episode, o *observed, events value.Events, now time.Time) {
+// skipHistory makes history of the observations that the playbook finds when it first sees any of the account, but for the
+// newest where existing ones start. It reports whether it could: where existing ones are ignored, what is from before this
+// moment is history, also if it is not there yet.
+func (p *Playbook) skipHistory(e *v1alpha1.Episode, o *observed, events value.Events, now time.Time) (seen bool) {
 	var times []time.Time
 	for _, event := range events.Rows {
 		if _, has := event.Values[o.ref.Metric]; has && !event.Time.After(now) {
@@ -159,12 +162,24 @@ func (p *Playbook) skipHistory(e *v1alpha1.Episode, o *observed, events value.Ev
 		}
 	}
 	times = slices.Compact(times)
-	if n := len(times); p.existing != v1alpha1.ExistingIgnore && n > 0 {
-		times = times[:n-1]
+	n := len(times)
+	switch {
+	case p.existing == v1alpha1.ExistingIgnore:
+		e.UpTo = &metav1.Time{Time: now}
+	case n > 1:
+		e.UpTo = &metav1.Time{Time: times[n-2]}
 	}
-	if n := len(times); n > 0 {
-		e.UpTo = &metav1.Time{Time: times[n-1]}
+	return n > 0 || p.existing == v1alpha1.ExistingIgnore
+}
+
+// firstAhead returns the first moment of an event that lies ahead; zero where there is none.
+func firstAhead(events value.Events, now time.Time) time.Time {
+	for _, event := range events.Rows {
+		if event.Time.After(now) {
+			return event.Time
+		}
 	}
+	return time.Time{}
 }
 
 // takeRuns notes the observations that have their run, those that memory does not know of too: it was lost, or read a

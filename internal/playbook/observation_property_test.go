@@ -154,8 +154,9 @@ func (s *survey) later(at time.Time) int {
 	return n
 }
 
-// look is what the playbook makes of the answers that it finds when it first sees the account.
-func (s *survey) look() {
+// look is what the playbook makes of the answers that it finds when it first sees any of the account. It reports whether it
+// sees any, or need not.
+func (s *survey) look() bool {
 	var times []time.Time
 	for _, row := range s.rows {
 		if row.score != "" && !row.at.After(s.now) {
@@ -164,13 +165,15 @@ func (s *survey) look() {
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	times = slices.Compact(times)
-	if s.existing != v1alpha1.ExistingIgnore && len(times) > 0 {
-		times = times[:len(times)-1]
-	}
 	s.history = time.Time{}
-	if len(times) > 0 {
-		s.history = times[len(times)-1]
+	if s.existing == v1alpha1.ExistingIgnore {
+		s.history = s.now
+		return true
 	}
+	if len(times) > 1 {
+		s.history = times[len(times)-2]
+	}
+	return len(times) > 0
 }
 
 // decide lets the operator decide and write, and checks the decision.
@@ -183,8 +186,11 @@ func (s *survey) decide(t *rapid.T) {
 		}
 		return
 	}
-	if s.memory == nil {
-		s.look()
+	if s.memory == nil && !s.look() {
+		if got != nil {
+			t.Fatalf("there is no answer, but the episode is %+v", got)
+		}
+		return
 	}
 	switch {
 	case s.open() > 0:

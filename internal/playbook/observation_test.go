@@ -130,7 +130,11 @@ func elsewhere() *v1alpha1.Account {
 
 func TestDecideObservationFirstSight(t *testing.T) {
 	for name, c := range map[string]observationCase{
-		"of no answer is Clear": {events: rows(), want: episode(clearState, noon, 0, nps())},
+		"of no answer is nothing: what comes first may be history": {events: rows()},
+		"of no answer, with existing: Ignore, makes history of what is from before": {
+			events: rows(), existing: v1alpha1.ExistingIgnore, want: episode(clearState, noon, 0, nps(upTo(0))),
+		},
+		"of an answer that lies ahead alone is nothing until then": {events: rows(said(2, "3")), next: hour(2)},
 		"of a source that cannot be read is nothing": {
 			events: value.Events{},
 		},
@@ -149,11 +153,11 @@ func TestDecideObservationFirstSight(t *testing.T) {
 			events: rows(said(-3, "2"), said(-1, "9"), said(-1, "6"), said(-1, "10")), want: episode(due, noon, 1, nps(of(-1), upTo(-3))),
 		},
 		"with existing: Ignore is Clear, and all are history": {
-			events: rows(said(-3, "2"), said(-1, "3")), existing: v1alpha1.ExistingIgnore, want: episode(clearState, noon, 0, nps(upTo(-1))),
+			events: rows(said(-3, "2"), said(-1, "3")), existing: v1alpha1.ExistingIgnore, want: episode(clearState, noon, 0, nps(upTo(0))),
 		},
 		"does not count an answer that lies ahead, which waits": {
 			events: rows(said(-3, "9"), said(2, "3")), existing: v1alpha1.ExistingIgnore,
-			want: episode(clearState, noon, 0, nps(upTo(-3))), next: hour(2),
+			want: episode(clearState, noon, 0, nps(upTo(0))), next: hour(2),
 		},
 		"does not count a row without the metric": {
 			events: rows(said(-2, "3"), said(-1, "", "a word")), want: episode(due, noon, 1, nps(of(-2))),
@@ -168,10 +172,10 @@ func TestDecideObservationFirstSight(t *testing.T) {
 		},
 		"after a restore with existing: Ignore has no run for what has none yet": {
 			events: rows(said(-3, "2"), said(-1, "3")), runs: []playbook.ObservationRun{ran(-3, 4)}, existing: v1alpha1.ExistingIgnore,
-			want: episode(clearState, noon, 4, nps(upTo(-1), ended(noon))),
+			want: episode(clearState, noon, 4, nps(upTo(0), ended(noon))),
 		},
 		"after a restore knows also more runs than it keeps one by one": {
-			events: rows(),
+			events: rows(said(-11, "9")),
 			runs: []playbook.ObservationRun{
 				ran(-1, 10), ran(-2, 9), ran(-9, 2), ran(-10, 1), ran(-5, 6), ran(-4, 7), ran(-7, 4), ran(-6, 5), ran(-8, 3), ran(-3, 8),
 			},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -335,7 +336,9 @@ func nothingIsTakenInThatIsLargerThanAReadMayBe(t *testing.T, b *bench) {
 		{b.endless, "spec.sql.query: more than 3 rows: select fewer, or raise the operator's --max-rows", 64 << 20},
 		{b.huge, "spec.sql.query: more than 1000 bytes: select less, or raise the operator's --max-bytes", 1000},
 	}
+	var before, after runtime.MemStats
 	for _, test := range tests {
+		runtime.ReadMemStats(&before)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		ds := b.source("usage", test.query)
 		ds.Spec.Timeout, deps.MaxBytes = "1h", test.maxBytes
@@ -345,6 +348,10 @@ func nothingIsTakenInThatIsLargerThanAReadMayBe(t *testing.T, b *bench) {
 			t.Errorf("%s: the read waited for the end of its time", test.query)
 		}
 		cancel()
+		// A packet of MySQL's protocol has up to 16 MiB, for which its driver makes room.
+		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 48<<20 {
+			t.Errorf("%s: took %d bytes of memory", test.query, after.TotalAlloc-before.TotalAlloc)
+		}
 	}
 	if got := taken.Load(); b.driver == v1alpha1.DriverMySQL && got > 3<<20 {
 		t.Errorf("%d bytes were taken in", got)

@@ -72,7 +72,7 @@ func (d *dialect) token(text string) (kind, int) {
 	case strings.HasPrefix(text, "\ufeff"):
 		return space, len("\ufeff")
 	case d.beginsLine(text):
-		return comment, upTo(text, 1, "\n")
+		return comment, d.lineLength(text)
 	case strings.HasPrefix(text, "/*"):
 		return comment, d.blockLength(text)
 	case d.postgres && (c == 'e' || c == 'E') && strings.HasPrefix(text[1:], "'"):
@@ -98,6 +98,18 @@ func (d *dialect) beginsLine(text string) bool {
 		return false
 	}
 	return !d.mysql || len(text) == 2 || text[2] <= ' '
+}
+
+// lineLength returns the length of a comment that the line's end closes. A carriage return ends it for PostgreSQL alone.
+func (d *dialect) lineLength(text string) int {
+	ends := "\n"
+	if d.postgres {
+		ends = "\n\r"
+	}
+	if end := strings.IndexAny(text, ends); end >= 0 {
+		return end + 1
+	}
+	return len(text)
 }
 
 // blockLength returns the length of a comment that begins a text.

@@ -127,16 +127,14 @@ func (r *remote) explainConnecting(ctx context.Context, err error, stats sql.DBS
 	}
 	timeout := observe.Timeout(r.ds)
 	switch {
+	case ctx.Err() == nil: // though it may have taken longer than the connection string allows
+		return explainNetwork(err)
 	case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return overTime(ctx, err, r.ds)
 	case stats.InUse >= maxOpen:
 		return observe.ReadFailed("spec.timeout: no connection was free within %s, since %d other reads with this connection string go on; make their queries faster, or raise the timeout", timeout, maxOpen)
-	default:
-		return observe.ReadFailed("%s: no connection within %s (spec.timeout); check that host and port are right, and that no firewall or network policy is between", dsnField, timeout)
 	}
-	if told := overTime(ctx, err, r.ds); told != nil {
-		return told
-	}
-	return explainNetwork(err)
+	return observe.ReadFailed("%s: no connection within %s (spec.timeout); check that host and port are right, and that no firewall or network policy is between", dsnField, timeout)
 }
 
 // explainNetwork describes an error of the network or of TLS.

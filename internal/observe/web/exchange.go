@@ -129,6 +129,9 @@ func (c *Client) accept(ctx context.Context, resp *http.Response) (*http.Respons
 		drop(resp)
 		return nil, observe.ReadFailed("%s.url: the answer is compressed in a way that was not asked for; check what stands before the server", c.config.Field)
 	}
+	if resp.StatusCode/100 != 2 {
+		resp.Body = shortBody{io.LimitReader(resp.Body, maxErrorBytes), resp.Body}
+	}
 	resp.Body = &body{ReadCloser: resp.Body, client: c, ctx: ctx}
 	return resp, nil
 }
@@ -193,6 +196,12 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, b.client.brokeOff(b.ctx, err)
 	}
 	return n, err
+}
+
+// shortBody is the beginning of a body.
+type shortBody struct {
+	io.Reader
+	io.Closer
 }
 
 // drop ends an answer that nobody reads. What says that it is short is read, so that the connection can be used again.

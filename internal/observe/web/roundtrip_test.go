@@ -103,6 +103,23 @@ func TestRoundTripCountsBytes(t *testing.T) {
 	}
 }
 
+func TestOfAnErrorTheBeginningIsEnough(t *testing.T) {
+	source := newSource(serve(t, answers(422, map[string]string{"Content-Type": "application/json"}, strings.Repeat("x", 1<<20))).URL)
+	client, err := source.open(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, source.config.URL, nil)
+	resp, err := client.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if data, err := io.ReadAll(resp.Body); err != nil || len(data) != 64<<10 {
+		t.Errorf("read %d bytes, %v; want 65536", len(data), err)
+	}
+}
+
 func TestRoundTripWaitsOnlyIfItCanAskAgain(t *testing.T) {
 	// JSON with 503 is read by Prometheus's client, but not where the server says when to come again.
 	r := &recorder{next: answers(503, map[string]string{"Retry-After": "0", "Content-Type": "application/json"}, theBody)}

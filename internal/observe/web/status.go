@@ -70,10 +70,15 @@ func (c *Client) refused(resp *http.Response) error {
 	return failed("the server does not answer the request (%s); check the URL, the headers and the body", status)
 }
 
-// isBusy reports whether a server asks to be left alone for a while.
+// isBusy reports whether a server asks to be left alone for a while. Some say so with 403.
 func isBusy(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusTooManyRequests ||
-		resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != ""
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusServiceUnavailable, http.StatusForbidden:
+		return resp.Header.Get("Retry-After") != ""
+	}
+	return false
 }
 
 // trouble says what is wrong with a server that cannot answer, or not now. The message has no time in it: it would be

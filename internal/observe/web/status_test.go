@@ -87,6 +87,7 @@ func TestHowLongAServerAsksToBeLeftAlone(t *testing.T) {
 		want        time.Duration
 	}{
 		"seconds":                          {429, "120", "", 2 * time.Minute},
+		"seconds, with a refusal":          {403, "120", "", 2 * time.Minute},
 		"seconds with a fraction":          {429, "59.2", "", time.Minute},
 		"less than no seconds":             {429, "-5", "", 0},
 		"a date that is over":              {429, date(-time.Hour), date(0), 0},

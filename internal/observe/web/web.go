@@ -147,6 +147,7 @@ const (
 	maxRedirects    = 5
 	maxWaits        = 5
 	maxTokenBytes   = 256 << 10
+	maxErrorBytes   = 64 << 10
 	maxDrainedBytes = 4 << 10
 )
 

@@ -72,7 +72,7 @@ func OtherUser(names ...string) (*syscall.Credential, error) {
 // may be closed to that user.
 func Folder(t testing.TB, pattern string, owner *syscall.Credential) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", pattern)
+	folder, err := os.MkdirTemp("", pattern) //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
