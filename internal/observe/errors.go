@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,5 +60,19 @@ func AddressNotAllowed(format string, args ...any) error {
 func RateLimited(retryAfter time.Duration, format string, args ...any) error {
 	err := newError(v1alpha1.ReasonRateLimited, format, args...)
 	err.RetryAfter = retryAfter
+	return err
+}
+
+// At puts the path of a field before the message of a source's error. Another error, such as one of the API server, is
+// wrapped; nil stays nil.
+func At(field string, err error) error {
+	if told, ok := errors.AsType[*Error](err); ok {
+		placed := *told
+		placed.Message = field + ": " + told.Message
+		return &placed
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", field, err)
+	}
 	return err
 }

@@ -88,3 +88,14 @@ func cannotGet(kind, name string, err error) error {
 	}
 	return fmt.Errorf("get %s %q: %w", kind, name, err)
 }
+
+// AllowCommand writes the command that adds names to a Secret's list of what it may be used for, which is an annotation.
+func AllowCommand(namespace, secret, annotation, allowed string, names ...string) string {
+	list, overwrite := strings.Join(names, ","), ""
+	if strings.TrimSpace(allowed) != "" {
+		list, overwrite = allowed+","+list, " --overwrite"
+	}
+	// What another person wrote on the Secret must not end the quotes.
+	list = strings.ReplaceAll(list, "'", `'\''`)
+	return fmt.Sprintf("kubectl annotate secret -n %s %s '%s=%s'%s", namespace, secret, annotation, list, overwrite)
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -75,15 +74,7 @@ func (r *rows) table() (*observe.Table, error) {
 		gather = r.objects.Part
 	}
 	t, err := gather()
-	return t, at("spec.http.records", err)
-}
-
-// at puts the path of a field before an error's message.
-func at(path string, err error) error {
-	if told, ok := errors.AsType[*observe.Error](err); ok {
-		return &observe.Error{Reason: told.Reason, Message: path + ": " + told.Message}
-	}
-	return err
+	return t, observe.At("spec.http.records", err)
 }
 
 // byteOrderMark is what some programs write before UTF-8 text.
@@ -109,7 +100,7 @@ func (r *rows) add(ctx context.Context, p *page) error {
 			return err
 		}
 		if err := r.objects.Add(cells); err != nil {
-			return at("spec.http", err)
+			return observe.At("spec.http", err)
 		}
 	}
 	return nil
@@ -119,7 +110,7 @@ func (r *rows) add(ctx context.Context, p *page) error {
 func (r *rows) addCSV(p *page, body []byte) error {
 	t, err := format.CSV(body, r.ds, r.budget)
 	if err != nil {
-		return at("spec.http: "+p.String(), err)
+		return observe.At("spec.http: "+p.String(), err)
 	}
 	p.rows = len(t.Rows)
 	if r.csv == nil {

@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,7 +75,7 @@ func (r *rows) add(q *query, series model.Vector) error {
 		for i, sample := range inOrder(samples) {
 			cell, err := r.cell(id, i, column)
 			if err != nil {
-				return at("spec.prometheus", err)
+				return observe.At("spec.prometheus", err)
 			}
 			*cell = observe.Cell{Text: text(q.metricType, float64(sample.Value))}
 		}
@@ -171,15 +170,4 @@ func labelName(name string) string {
 		return fmt.Sprintf("(a name of %d characters)", len([]rune(name)))
 	}
 	return fmt.Sprintf("%q", name)
-}
-
-// at puts the path of a field before an error's message.
-func at(field string, err error) error {
-	told, ok := errors.AsType[*observe.Error](err)
-	if !ok {
-		return err
-	}
-	placed := *told
-	placed.Message = field + ": " + told.Message
-	return &placed
 }

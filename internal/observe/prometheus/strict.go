@@ -39,7 +39,7 @@ func (c *strictClient) Do(ctx context.Context, req *http.Request) (*http.Respons
 	budget := c.deps.Budget()
 	for range answer.Data.series {
 		if err := budget.Row(nil); err != nil {
-			return resp, nil, at("spec.prometheus", err)
+			return resp, nil, observe.At("spec.prometheus", err)
 		}
 	}
 	c.partial = answer.IsPartial

@@ -58,7 +58,7 @@ var ofPrivileges = []uint16{
 // explain implements server.
 func (mysqlServer) explain(ctx context.Context, err error, connecting bool, run *run) error {
 	if errors.Is(err, errRowTooLarge) {
-		return at(queryField, run.budget.TooLarge())
+		return observe.At(queryField, run.budget.TooLarge())
 	}
 	if server, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		if connecting {

@@ -29,7 +29,7 @@ func (postgres) explain(ctx context.Context, err error, connecting bool, run *ru
 		if connecting {
 			return observe.ReadFailed("%s: what answers there does not speak PostgreSQL's protocol; check the port", dsnField)
 		}
-		return at(queryField, run.budget.TooLarge())
+		return observe.At(queryField, run.budget.TooLarge())
 	}
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if connecting {

@@ -36,7 +36,7 @@ func (r *run) table(rows *sql.Rows, next, stop func()) (_ *observe.Table, err er
 	t := &observe.Table{Columns: observe.Columns(r.ds)}
 	columns, err := places(r.ds, types, t.Columns)
 	if err != nil {
-		return nil, at(queryField, err)
+		return nil, observe.At(queryField, err)
 	}
 	values := make([]any, len(types))
 	targets := make([]any, len(types))
@@ -52,7 +52,7 @@ func (r *run) table(rows *sql.Rows, next, stop func()) (_ *observe.Table, err er
 			cells[i] = cellOf(values[column], types[column].DatabaseTypeName())
 		}
 		if err := r.budget.Row(cells); err != nil {
-			return nil, at(queryField, err)
+			return nil, observe.At(queryField, err)
 		}
 		t.Rows = append(t.Rows, cells)
 	}

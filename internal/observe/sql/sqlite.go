@@ -146,7 +146,7 @@ func (s *sqliteFile) explain(ctx context.Context, err error) error {
 	case sqlite3.SQLITE_READONLY:
 		return observe.ReadFailed("spec.sql.query: it writes; sources are only read: write a query that selects")
 	case sqlite3.SQLITE_TOOBIG:
-		return at(queryField, s.deps.Budget().TooLarge())
+		return observe.At(queryField, s.deps.Budget().TooLarge())
 	}
 	return observe.ReadFailed("spec.sql.file: %q cannot be read (SQLite error %d); check the file and the disk", file, problem.Code())
 }

@@ -190,7 +190,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.client.bytes.Add(int64(n)) > limit {
 		_ = b.Close()
-		return 0, at(b.client.config.Field, b.client.budget.TooLarge())
+		return 0, observe.At(b.client.config.Field, b.client.budget.TooLarge())
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, b.client.brokeOff(b.ctx, err)

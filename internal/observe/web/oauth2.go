@@ -121,7 +121,7 @@ func (t *tokenExchange) ask(req *http.Request) (*http.Response, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= 500 || isBusy(resp) {
-		return nil, at(field, trouble(resp))
+		return nil, observe.At(field, trouble(resp))
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenBytes+1))
 	if err != nil {

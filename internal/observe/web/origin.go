@@ -1,14 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
 
 // origin is where a URL leads: all that browsers call its origin.
@@ -55,15 +52,4 @@ func (o origin) allowedBy(list string) bool {
 		}
 		return entry == name
 	})
-}
-
-// allowCommand writes the command that adds hosts to a Secret's list.
-func allowCommand(namespace, secret, allowed string, hosts []string) string {
-	list, overwrite := strings.Join(hosts, ","), ""
-	if strings.TrimSpace(allowed) != "" {
-		list, overwrite = allowed+","+list, " --overwrite"
-	}
-	// What another person wrote on the Secret must not end the quotes.
-	list = strings.ReplaceAll(list, "'", `'\''`)
-	return fmt.Sprintf("kubectl annotate secret -n %s %s '%s=%s'%s", namespace, secret, v1alpha1.AnnotationAllowHost, list, overwrite)
 }

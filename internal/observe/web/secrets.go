@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,14 +25,14 @@ type keyring struct {
 func (k *keyring) secret(ctx context.Context, field string, ref v1alpha1.KeyReference) (string, error) {
 	data, annotations, err := k.keys.SecretKey(ctx, k.namespace, ref.Name, ref.Key)
 	if annotations == nil && err != nil {
-		return "", at(field, err)
+		return "", observe.At(field, err)
 	}
 	// A Secret that does not allow the host does not even tell it which keys it has.
 	if err := k.allowed(field, ref.Name, annotations[v1alpha1.AnnotationAllowHost]); err != nil {
 		return "", err
 	}
 	if err != nil {
-		return "", at(field, err)
+		return "", observe.At(field, err)
 	}
 	value := strings.TrimSpace(string(data))
 	if value == "" {
@@ -63,17 +62,7 @@ func (k *keyring) allowed(field, secret, list string) error {
 		return nil
 	}
 	return observe.SecretNotAllowed("%s: Secret %q does not allow the host %s; to allow it: %s",
-		field, secret, strings.Join(missing, " and the host "), allowCommand(k.namespace, secret, list, missing))
-}
-
-// at puts the path of a field before an error's message.
-func at(field string, err error) error {
-	if told, ok := errors.AsType[*observe.Error](err); ok {
-		placed := *told
-		placed.Message = field + ": " + told.Message
-		return &placed
-	}
-	return fmt.Errorf("%s: %w", field, err)
+		field, secret, strings.Join(missing, " and the host "), observe.AllowCommand(k.namespace, secret, v1alpha1.AnnotationAllowHost, list, missing...))
 }
 
 // headers returns the headers of the spec.

@@ -49,7 +49,7 @@ func (c *Client) refused(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case isBusy(resp), code >= 500:
-		return at(c.config.Field+".url", trouble(resp))
+		return observe.At(c.config.Field+".url", trouble(resp))
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
 		return c.unauthorized(resp)
 	case code == http.StatusNotFound, code == http.StatusGone:

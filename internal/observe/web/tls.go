@@ -46,7 +46,7 @@ func authorities(ctx context.Context, keys *keyring, ref v1alpha1.KeyReference) 
 	field := keys.field + ".tls.caConfigMapRef"
 	data, _, err := keys.keys.ConfigMapKey(ctx, keys.namespace, ref.Name, ref.Key)
 	if err != nil {
-		return nil, nil, at(field, err)
+		return nil, nil, observe.At(field, err)
 	}
 	own = x509.NewCertPool()
 	if !own.AppendCertsFromPEM(data) {
