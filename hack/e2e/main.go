@@ -1,5 +1,5 @@
 // Command e2e does what a user does, without one: a fresh control plane in a temporary folder, the samples, the operator,
-// a change of data, a task and its completion, a deletion, a restart. It prints the tables that a user would see, and ends
+// a change of data, a task and its completion, a deletion, an API that goes away, a restart. It prints the tables that a user would see, and ends
 // with an error at the first thing that is not as it should be.
 package main
 
@@ -57,6 +57,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		{"its usage drops, and its task appears", s.usageDrops},
 		{"somebody finishes the task, and the next one opens", s.finishTask},
 		{"the account is deleted, and its work goes with it", s.deleteAccount},
+		{"an API is read, once its Secret allows it, and goes away for a while", s.readAPI},
 		{"the operator is restarted, and writes nothing", s.restart},
 	} {
 		s.say("\n== %s", step.name)
