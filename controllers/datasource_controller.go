@@ -170,7 +170,7 @@ func (r *DataSourceReconciler) read(ctx context.Context, p *sourcePass) {
 		return // the operator is stopping: a read that was cut off says nothing about the source
 	}
 	if err == nil {
-		err = p.guard(snapshot)
+		err = r.guard(ctx, p, snapshot)
 	}
 	var told *observe.Error
 	switch {

@@ -23,7 +23,7 @@ func TestTheFirstReadOfASource(t *testing.T) {
 	s.want("conditions", conditionsOf(ds), wellRead)
 	at := metav1.NewTime(s.clock.Now())
 	want := v1alpha1.DataSourceStatus{
-		ObservedGeneration: 1, LastReadTime: &at, Rows: 4, ReadDigest: readDigest(&ds.Spec), AccountsMatched: 2, UnmatchedRows: 2, UnmatchedKeys: []string{"nobody"},
+		ObservedGeneration: 1, LastReadTime: &at, Rows: 4, ReadDigest: readDigest(&ds.Spec), Metrics: []v1alpha1.MetricCount{{Name: "n", Values: 4}}, AccountsMatched: 2, UnmatchedRows: 2, UnmatchedKeys: []string{"nobody"},
 		RejectedValues: 1, RejectedExamples: []string{`row 2, column "n": expected Number, got 6 characters: not a number`},
 		Conditions: ds.Status.Conditions,
 	}

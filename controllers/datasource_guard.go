@@ -1,9 +1,13 @@
 package controllers
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -11,47 +15,101 @@ import (
 	"github.com/perennial-dev/perennial/internal/observe"
 )
 
+// readSize is what one read is compared with the one before by.
+type readSize struct {
+	// rows with an id, and the accounts that they are of.
+	rows, accounts int64
+	// values of each metric.
+	values []v1alpha1.MetricCount
+}
+
+// sizeOf measures a read by the accounts that there are now.
+func (r *DataSourceReconciler) sizeOf(ctx context.Context, p *sourcePass, s *observe.Snapshot) (readSize, error) {
+	matched, err := r.match(ctx, p.key.Namespace, s, false)
+	return readSize{rows: int64(s.Rows()), accounts: int64(matched.accounts), values: s.Counts()}, err
+}
+
 // guard refuses a read that is so much smaller than the last accepted one that the table may have been caught half
-// loaded, or that a query has lost its series, unless somebody approved it. A read of something else is not compared.
-func (p *sourcePass) guard(s *observe.Snapshot) error {
-	last := p.memory.accepted
-	after := sizesOf(int64(s.Rows()), s.Queries())
-	if last.digest != readDigest(&p.ds.Spec) || len(last.sizes) != len(after) || !p.dropped(last.sizes, after) {
+// loaded, that a query has lost its series or a join its column, or that the ids are written in another way, unless
+// somebody approved it. A read of something else is not compared.
+func (r *DataSourceReconciler) guard(ctx context.Context, p *sourcePass, s *observe.Snapshot) error {
+	last := &p.memory.accepted
+	if last.digest != readDigest(&p.ds.Spec) {
+		return nil
+	}
+	after, err := r.sizeOf(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	before := last.size
+	switch {
+	case !s.Complete():
+		before.accounts = 0 // an account that is not there keeps its values anyway
+	case p.last != nil:
+		// Accounts that were deleted meanwhile are missed by no read.
+		now, err := r.sizeOf(ctx, p, p.last)
+		if err != nil {
+			return err
+		}
+		before.accounts = now.accounts
+	}
+	if len(p.drops(before, after)) == 0 {
 		return nil
 	}
 	offered := p.memory.offered
-	if offered != nil && p.approved(offered) && !p.dropped(offered, after) {
+	if offered != nil && p.approved(*offered) && len(p.drops(*offered, after)) == 0 {
 		return nil
 	}
-	if offered == nil || p.dropped(offered, after) || p.dropped(after, offered) {
+	if offered == nil || len(p.drops(*offered, after)) > 0 || len(p.drops(after, *offered)) > 0 {
 		// What is offered stays while the reads are much like it: a table that grows meanwhile must not invalidate an
 		// approval that is on its way.
-		offered = after
+		offered = &after
 	}
 	p.memory.offered = offered
-	if p.approved(offered) && slices.Equal(offered, after) {
+	if p.approved(*offered) && reflect.DeepEqual(*offered, after) {
 		return nil // approved before the operator started
 	}
 	return &observe.Error{Reason: v1alpha1.ReasonRowsDropped, Message: fmt.Sprintf(
 		"%s: that is more than %d percent fewer (spec.maxRowDropPercent), so the last values stand; to accept it: kubectl annotate datasource -n %s %s %s=%s --overwrite",
-		p.describeDrop(s.Queries(), last.sizes, offered), p.maxDrop(), p.key.Namespace, p.key.Name, v1alpha1.AnnotationApprove, p.approval(offered))}
+		describeDrops(p.drops(before, *offered)), p.maxDrop(), p.key.Namespace, p.key.Name, v1alpha1.AnnotationApprove, p.approval(*offered))}
 }
 
-// describeDrop says what became fewer.
-func (p *sourcePass) describeDrop(queries []v1alpha1.QueryResult, before, after []int64) string {
-	if len(queries) == 0 {
-		return fmt.Sprintf("%d rows, after %d in the last accepted read", after[0], before[0])
+// describeDrops lists what became fewer.
+func describeDrops(drops []string) string {
+	if len(drops) > 3 {
+		drops = append(drops[:3:3], fmt.Sprintf("and %d more", len(drops)-3))
 	}
-	var fewer []string
-	for i := range queries {
-		if p.fewer(before[i], after[i]) {
-			fewer = append(fewer, fmt.Sprintf("query %s gave %d series, after %d in the last accepted read", queries[i].Metric, after[i], before[i]))
+	return strings.Join(drops, ", ")
+}
+
+// The numbers of values from which on a metric is missed that has none any more, or too few. Fewer come and go.
+const (
+	someValues = 5
+	manyValues = 20
+)
+
+// drops says what is too far below an earlier read: rows, or else accounts, or else the values of metrics. The queries of
+// Prometheus may fail apart, so there each counts.
+func (p *sourcePass) drops(before, after readSize) []string {
+	var drops []string
+	for _, was := range before.values {
+		i := slices.IndexFunc(after.values, func(is v1alpha1.MetricCount) bool { return is.Name == was.Name })
+		switch {
+		case i < 0:
+		case p.ds.Spec.Prometheus != nil && p.fewer(was.Values, after.values[i].Values):
+			drops = append(drops, fmt.Sprintf("query %s gave %d series, after %d in the last accepted read", was.Name, after.values[i].Values, was.Values))
+		case was.Values >= manyValues && p.fewer(was.Values, after.values[i].Values),
+			was.Values >= someValues && after.values[i].Values == 0 && p.maxDrop() < 100:
+			drops = append(drops, fmt.Sprintf("metric %s has %d values, after %d in the last accepted read", was.Name, after.values[i].Values, was.Values))
 		}
 	}
-	if len(fewer) > 3 {
-		fewer = append(fewer[:3], fmt.Sprintf("and %d more", len(fewer)-3))
+	switch {
+	case p.ds.Spec.Prometheus == nil && p.fewer(before.rows, after.rows):
+		return []string{fmt.Sprintf("%d rows, after %d in the last accepted read", after.rows, before.rows)}
+	case len(drops) == 0 && p.fewer(before.accounts, after.accounts):
+		return []string{fmt.Sprintf("rows of %d accounts, after %d in the last accepted read", after.accounts, before.accounts)}
 	}
-	return strings.Join(fewer, ", ")
+	return drops
 }
 
 // maxDrop returns how many percent fewer rows are accepted.
@@ -62,30 +120,58 @@ func (p *sourcePass) maxDrop() int64 {
 	return int64(*p.ds.Spec.MaxRowDropPercent)
 }
 
-// dropped reports whether one of the sizes of a read is too far below that of an earlier one.
-func (p *sourcePass) dropped(before, after []int64) bool {
-	for i := range before {
-		if p.fewer(before[i], after[i]) {
-			return true
-		}
-	}
-	return false
-}
-
 // fewer reports whether a number is too far below an earlier one.
 func (p *sourcePass) fewer(before, after int64) bool {
 	return (before-after)*100 > before*p.maxDrop()
 }
 
-// approval is the id of the one drop that somebody may let pass: from the last accepted read, to these sizes. The time of
+// approval is the id of the one drop that somebody may let pass: from the last accepted read, to this size. The time of
 // that read is part of it, so that an annotation that is left behind does not approve the next such drop.
-func (p *sourcePass) approval(sizes []int64) string {
+func (p *sourcePass) approval(size readSize) string {
 	last := p.memory.accepted
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d/%d", p.ds.UID, last.time.Unix(), last.sizes, sizes))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d/%v/%v", p.ds.UID, last.time.Unix(), last.size.rows, last.size.values, size))
 	return hex.EncodeToString(sum[:5])
 }
 
-// approved reports whether somebody let a drop to these sizes pass.
-func (p *sourcePass) approved(sizes []int64) bool {
-	return p.ds.Annotations[v1alpha1.AnnotationApprove] == p.approval(sizes)
+// approved reports whether somebody let a drop to this size pass.
+func (p *sourcePass) approved(size readSize) bool {
+	return p.ds.Annotations[v1alpha1.AnnotationApprove] == p.approval(size)
+}
+
+// matches says which of a read's rows are of accounts.
+type matches struct {
+	accounts      int32
+	unmatchedRows int64
+	unmatchedKeys []string
+}
+
+// showsIDs reports whether ids that belong to no account may stand in the status. What an HTTP server gives to those who
+// prove who they are may be anything that the spec makes an id of, a token say.
+func showsIDs(spec *v1alpha1.DataSourceSpec) bool {
+	if spec.HTTP == nil {
+		return true
+	}
+	return spec.HTTP.Auth == nil && !slices.ContainsFunc(spec.HTTP.Headers, func(h v1alpha1.HTTPHeader) bool { return h.ValueSecretRef != nil })
+}
+
+// match finds the accounts that a read is about, and the ids that belong to none.
+func (r *DataSourceReconciler) match(ctx context.Context, namespace string, s *observe.Snapshot, showIDs bool) (matches, error) {
+	var m matches
+	accounts := map[string]struct{}{}
+	for _, id := range s.Keys() {
+		found := map[string]struct{}{}
+		if err := r.accountsOfScheme(ctx, namespace, s.Scheme(), id, found); err != nil {
+			return m, err
+		}
+		maps.Copy(accounts, found)
+		if len(found) > 0 {
+			continue
+		}
+		m.unmatchedRows += int64(s.KeyRows(id))
+		if showIDs && len(m.unmatchedKeys) < maxUnmatchedKeys {
+			m.unmatchedKeys = append(m.unmatchedKeys, cutText(id, maxUnmatchedKey))
+		}
+	}
+	m.accounts = int32(min(len(accounts), math.MaxInt32))
+	return m, nil
 }

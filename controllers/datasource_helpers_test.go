@@ -29,8 +29,7 @@ type fakeDatabase struct {
 	reads int
 	// asked is what the last read was for.
 	asked observe.Request
-	// queries, warnings and since are said of what is read.
-	queries  []v1alpha1.QueryResult
+	// warnings and since are said of what is read.
 	warnings []string
 	since    bool
 	// forgotten counts how often it was told to let go.
@@ -51,7 +50,7 @@ func (f *fakeDatabase) Read(_ context.Context, req observe.Request) (*observe.Ta
 	if f.err != nil {
 		return nil, f.err
 	}
-	t := &observe.Table{Columns: []string{"org", "n", "at"}, Queries: f.queries, Warnings: f.warnings}
+	t := &observe.Table{Columns: []string{"org", "n", "at"}, Warnings: f.warnings}
 	if len(f.warnings) > 0 {
 		t.Incomplete = []string{"n"}
 	}
@@ -59,7 +58,7 @@ func (f *fakeDatabase) Read(_ context.Context, req observe.Request) (*observe.Ta
 		t.Since = req.Since
 	}
 	for _, r := range f.rows {
-		fields := append(strings.Fields(r), "")
+		fields := append(strings.Split(r, " "), "")
 		t.Rows = append(t.Rows, []observe.Cell{{Text: fields[0]}, {Text: fields[1]}, {Text: fields[2]}})
 	}
 	return t, nil
@@ -120,9 +119,10 @@ func (s *sourceTest) restart() {
 	s.r = &DataSourceReconciler{
 		Client: s.mgr.GetClient(), Clock: s.clock, Store: observe.NewStore(), Accounts: waker, Recorder: s.events,
 		Registry: observe.Registry{
-			observe.ProviderConfigMap: observe.Factory(configmap.New),
-			observe.ProviderSQL:       s.database,
-			observe.ProviderHTTP:      s.database,
+			observe.ProviderConfigMap:  observe.Factory(configmap.New),
+			observe.ProviderSQL:        s.database,
+			observe.ProviderHTTP:       s.database,
+			observe.ProviderPrometheus: s.database,
 		},
 		Dependencies: observe.Dependencies{Keys: observe.KeysFrom(s.client)},
 	}

@@ -1,11 +1,14 @@
 package controllers
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
@@ -32,28 +35,95 @@ func TestASourceThatGivesTheSameIsNotWrittenAtEachRead(t *testing.T) {
 	}
 }
 
-func TestAQueryThatLosesItsSeriesIsRefused(t *testing.T) {
-	s := newSourceTest(t)
-	s.database.rows = []string{"acme 1", "bolt 2"}
-	s.database.queries = []v1alpha1.QueryResult{{Metric: "n", Series: 40}, {Metric: "m", Series: 40}}
-	s.source(nil, "acme")
-	s.reconcile()
+// perMetric gives the source a second metric, in the third column.
+func perMetric(ds *v1alpha1.DataSource) {
+	ds.Spec.Metrics = append(ds.Spec.Metrics, v1alpha1.Metric{Name: "m", Field: "at", Type: v1alpha1.MetricNumber})
+}
 
-	// As many rows as before, but the metrics of one target are gone.
-	s.database.queries = []v1alpha1.QueryResult{{Metric: "n", Series: 40}, {Metric: "m", Series: 0}}
-	refused := s.later(time.Hour)
-	s.want("conditions", conditionsOf(refused), rowsDropped)
-	if want := "query m gave 0 series, after 40 in the last accepted read: that is more than 50 percent fewer"; !strings.HasPrefix(refused.Status.LastError, want) {
-		t.Errorf("got %q, want %q", refused.Status.LastError, want)
+// orgs makes rows of a number of accounts, org0 and so on; one in lacks has no value of the second metric.
+func orgs(accounts int, lacks func(int) bool) []string {
+	var rows []string
+	for i := range accounts {
+		row := fmt.Sprintf("org%d 1", i)
+		if !lacks(i) {
+			row += " 2"
+		}
+		rows = append(rows, row)
 	}
-	s.restart()
-	s.want("conditions after a restart", conditionsOf(s.later(time.Hour)), rowsDropped)
-	s.annotate(v1alpha1.AnnotationApprove, s.approvalIn(s.get()))
-	accepted, _ := s.reconcile()
-	s.want("conditions once approved", conditionsOf(accepted), wellRead)
-	if got := accepted.Status.Queries; len(got) != 2 || got[1].Series != 0 {
-		t.Errorf("queries %v", got)
+	return rows
+}
+
+func everyone(int) bool { return true }
+func nobody(int) bool   { return false }
+
+func TestAReadThatLostMoreThanRowsIsRefused(t *testing.T) {
+	prometheus := func(ds *v1alpha1.DataSource) {
+		perMetric(ds)
+		ds.Spec.SQL = nil
+		ds.Spec.Prometheus = &v1alpha1.PrometheusSource{URL: "http://prometheus:9090", Queries: []v1alpha1.PrometheusQuery{{Metric: "n", Query: "a"}, {Metric: "m", Query: "b"}}}
 	}
+	tests := map[string]struct {
+		change func(*v1alpha1.DataSource)
+		after  []string
+		want   string // the beginning of the message; empty: accepted
+	}{
+		"a query of Prometheus gives nothing":      {prometheus, orgs(40, everyone), "query m gave 0 series, after 40 in the last accepted read: that is more than 50 percent fewer"},
+		"a query of Prometheus gives half and one": {prometheus, orgs(40, func(i int) bool { return i < 19 }), ""},
+		"a query of Prometheus gives less":         {prometheus, orgs(40, func(i int) bool { return i < 21 }), "query m gave 19 series, after 40 in the last accepted read"},
+		"a column of a query is empty":             {perMetric, orgs(40, everyone), "metric m has 0 values, after 40 in the last accepted read"},
+		"a column has one value left":              {perMetric, orgs(40, func(i int) bool { return i > 0 }), "metric m has 1 values, after 40 in the last accepted read"},
+		"a column has half of its values":          {perMetric, orgs(40, func(i int) bool { return i < 20 }), ""},
+		"no row has an id":                         {perMetric, slices.Repeat([]string{" 1 2"}, 40), "0 rows, after 40 in the last accepted read"},
+		"every id is written another way":          {perMetric, slices.Repeat([]string{"ORG-1 1 2", "ORG-2 1 2"}, 20), "rows of 0 accounts, after 2 in the last accepted read"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSourceTest(t)
+			s.database.rows = orgs(40, nobody)
+			s.source(test.change, "org0", "org39")
+			s.reconcile()
+			s.database.rows = test.after
+			got := s.later(time.Hour)
+			if test.want == "" {
+				s.want("conditions", conditionsOf(got), wellRead)
+				return
+			}
+			for range 2 {
+				s.want("conditions", conditionsOf(got), rowsDropped)
+				if !strings.HasPrefix(got.Status.LastError, test.want) {
+					t.Errorf("got %q, want %q", got.Status.LastError, test.want)
+				}
+				s.restart()
+				got = s.later(time.Hour)
+			}
+			s.annotate(v1alpha1.AnnotationApprove, s.approvalIn(s.get()))
+			accepted, _ := s.reconcile()
+			s.want("conditions once approved", conditionsOf(accepted), wellRead)
+		})
+	}
+}
+
+func TestAccountsThatAreDeletedAreMissedByNoRead(t *testing.T) {
+	s := newSourceTest(t)
+	s.database.rows = orgs(40, nobody)
+	s.source(nil, "org0", "org1", "org2")
+	s.reconcile()
+	for _, name := range []string{"org0", "org1"} {
+		if err := s.client.Delete(s.Context(), &v1alpha1.Account{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(s.T, func() error {
+		if _, err := s.r.Reconcile(s.Context(), reconcileRequest(s.key())); err != nil {
+			return err
+		}
+		if s.get().Status.AccountsMatched != 1 {
+			return errStill
+		}
+		return nil
+	})
+	s.database.rows = s.database.rows[2:]
+	s.want("conditions", conditionsOf(s.later(time.Hour)), wellRead)
 }
 
 func TestTheNumberOfRowsOutlivesAnEditDuringAnOutageAndARestart(t *testing.T) {

@@ -38,8 +38,8 @@ type sourceMemory struct {
 	handled string
 	// accepted is the last accepted read; its digest is empty where there is none that a read could be compared with.
 	accepted acceptedRead
-	// offered are the sizes of the refused read which somebody may approve; nil: none.
-	offered []int64
+	// offered is the size of the refused read which somebody may approve; nil: none.
+	offered *readSize
 }
 
 // acceptedRead is what is remembered of the last accepted read.
@@ -47,9 +47,8 @@ type acceptedRead struct {
 	// digest of the part of the spec that says which rows are read.
 	digest string
 	time   time.Time
-	// rows of the read, and sizes that the next one is compared with.
-	rows  int64
-	sizes []int64
+	// size that the next one is compared with. Its accounts are counted anew where the read is in memory.
+	size readSize
 }
 
 // readNow has a source read in its next pass.
@@ -83,23 +82,10 @@ func lastRead(ds *v1alpha1.DataSource) sourceMemory {
 	if ds.Status.LastReadTime != nil {
 		m.accepted = acceptedRead{
 			digest: ds.Status.ReadDigest, time: ds.Status.LastReadTime.UTC(),
-			rows: ds.Status.Rows, sizes: sizesOf(ds.Status.Rows, ds.Status.Queries),
+			size: readSize{rows: ds.Status.Rows, accounts: int64(ds.Status.AccountsMatched), values: ds.Status.Metrics},
 		}
 	}
 	return m
-}
-
-// sizesOf returns what a read is compared with the one before by: the series of each query, or the rows where there are
-// no queries.
-func sizesOf(rows int64, queries []v1alpha1.QueryResult) []int64 {
-	if len(queries) == 0 {
-		return []int64{rows}
-	}
-	sizes := make([]int64, len(queries))
-	for i := range queries {
-		sizes[i] = queries[i].Series
-	}
-	return sizes
 }
 
 // undo has the next pass do again what this one could not write down.
@@ -167,7 +153,7 @@ func (p *sourcePass) due() bool {
 		return true
 	case request != "" && request != p.memory.handled && request != p.ds.Status.LastHandledRequestedAt:
 		return true
-	case p.memory.offered != nil && p.approved(p.memory.offered):
+	case p.memory.offered != nil && p.approved(*p.memory.offered):
 		return true
 	}
 	return !p.memory.next.IsZero() && !p.now.Before(p.memory.next)
@@ -234,7 +220,7 @@ func (p *sourcePass) readBefore(t *observe.Table, snapshot *observe.Snapshot) (t
 	}
 	last := p.memory.accepted
 	known := last.digest == readDigest(&p.ds.Spec) && !t.Modified.IsZero() && !t.Modified.After(last.time)
-	return last.time, known && int64(snapshot.Rows()) == last.rows
+	return last.time, known && int64(snapshot.Rows()) == last.size.rows
 }
 
 // readDigest identifies the part of a spec that says which rows are read, so that their numbers can be compared: where

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -62,11 +61,11 @@ func (p *sourcePass) accepted(s *observe.Snapshot) {
 	status := &p.ds.Status
 	at := metav1.NewTime(s.ReadTime())
 	status.LastReadTime, status.LastError = &at, ""
-	status.Rows, status.Queries, status.ReadDigest = int64(s.Rows()), slices.Clone(s.Queries()), readDigest(&p.ds.Spec)
+	status.Rows, status.Metrics, status.ReadDigest = int64(s.Rows()), s.Counts(), readDigest(&p.ds.Spec)
 	status.RejectedValues, status.RejectedExamples = s.RejectedValues(), slices.Clone(s.RejectedExamples())
 	reason, warnings := warningsOf(s)
 	c.setIf(warnings != "", v1alpha1.ConditionWarnings, reason, cutText(warnings, maxSourceErrorLen))
-	p.memory.accepted = acceptedRead{digest: status.ReadDigest, time: s.ReadTime(), rows: status.Rows, sizes: sizesOf(status.Rows, status.Queries)}
+	p.memory.accepted = acceptedRead{digest: status.ReadDigest, time: s.ReadTime(), size: readSize{rows: status.Rows, values: status.Metrics}}
 	p.memory.offered = nil
 }
 
@@ -126,25 +125,11 @@ func (r *DataSourceReconciler) count(ctx context.Context, p *sourcePass) error {
 	if snapshot == nil {
 		return nil
 	}
-	accounts := map[string]struct{}{}
-	var rows int64
-	var keys []string
-	for _, id := range snapshot.Keys() {
-		found := map[string]struct{}{}
-		if err := r.accountsOfScheme(ctx, p.key.Namespace, snapshot.Scheme(), id, found); err != nil {
-			return err
-		}
-		maps.Copy(accounts, found)
-		if len(found) > 0 {
-			continue
-		}
-		rows += int64(snapshot.KeyRows(id))
-		if len(keys) < maxUnmatchedKeys {
-			keys = append(keys, cutText(id, maxUnmatchedKey))
-		}
+	m, err := r.match(ctx, p.key.Namespace, snapshot, showsIDs(&p.ds.Spec))
+	if err != nil {
+		return err
 	}
-	p.ds.Status.AccountsMatched = int32(min(len(accounts), math.MaxInt32))
-	p.ds.Status.UnmatchedRows, p.ds.Status.UnmatchedKeys = rows, keys
+	p.ds.Status.AccountsMatched, p.ds.Status.UnmatchedRows, p.ds.Status.UnmatchedKeys = m.accounts, m.unmatchedRows, m.unmatchedKeys
 	return nil
 }
 

@@ -116,6 +116,15 @@ func rememberedValues(facts value.Facts, health *v1alpha1.Health, m *model) {
 	if health == nil {
 		return
 	}
+	// What is there and cannot be read is not Missing, also where nothing remembers what it was: the band stands.
+	defer func() {
+		for ref, o := range facts {
+			if o.Unreadable && o.State == v1alpha1.ValueMissing && health.Score != nil {
+				o.State = v1alpha1.ValueErrored
+				facts[ref] = o
+			}
+		}
+	}()
 	remember := func(ref v1alpha1.MetricReference, text string, at *metav1.Time) {
 		o, ok := facts[ref]
 		if !ok || (o.State != v1alpha1.ValueErrored && !o.Unreadable) || o.Value != nil || text == "" || o.Type == "" {

@@ -131,7 +131,8 @@ type HTTPSource struct {
 	Since *Since `json:"since,omitempty"`
 }
 
-// JQ is a jq expression.
+// JQ is a jq expression that picks what an answer has: no def, reduce, foreach, label, range, assignment, or function that
+// follows a path of its own making.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=2048

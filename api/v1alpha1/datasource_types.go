@@ -53,7 +53,7 @@ type DataSourceSpec struct {
 	// +optional
 	Interval Duration `json:"interval,omitempty"`
 
-	// timeout of one read, 30s if unset.
+	// timeout of one read, 30s if unset, at most 10m.
 	// +optional
 	Timeout Duration `json:"timeout,omitempty"`
 
@@ -77,10 +77,12 @@ type DataSourceSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Metrics []Metric `json:"metrics"`
 
-	// maxRowDropPercent refuses a read with so many fewer rows than the last accepted one (a table caught half loaded):
-	// the last values stand until the rows are back or the annotation perennial.dev/approve lets the read pass. It counts
-	// the rows of the read: a query that makes one row an account of many hides a table that lost half of its rows, so let
-	// aggregate do that. 50 if unset; 100 accepts every read.
+	// maxRowDropPercent refuses a read with so many fewer rows than the last accepted one (a table caught half loaded), or
+	// rows of so many fewer accounts, or where a query of Prometheus gives so many fewer series, or a metric has so many
+	// fewer of 20 values or more; and, unless it is 100, one in which a metric that had five values or more has none. The
+	// last values stand until what is missing is back or the annotation perennial.dev/approve lets the read pass. It counts the rows of the read: a query that makes one row
+	// an account of many hides a table that lost half of its rows, so let aggregate do that. 50 if unset; 100 accepts every
+	// read.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
@@ -230,17 +232,18 @@ type DataSourceStatus struct {
 	// +optional
 	ReadDigest string `json:"readDigest,omitempty"`
 
-	// queries says how many series each query of a Prometheus source gave in the last accepted read.
+	// metrics says how many values of each metric the last accepted read has.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
-	Queries []QueryResult `json:"queries,omitempty"`
+	Metrics []MetricCount `json:"metrics,omitempty"`
 
 	// unmatchedRows is the number of rows whose id no account has.
 	// +optional
 	UnmatchedRows int64 `json:"unmatchedRows,omitempty"`
 
-	// unmatchedKeys are at most five ids of the last read that no account has.
+	// unmatchedKeys are at most five ids of the last read that no account has; none of a source that reads HTTP with
+	// credentials, where they might be anything.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=5
@@ -262,14 +265,14 @@ type DataSourceStatus struct {
 	LastError string `json:"lastError,omitempty"`
 }
 
-// QueryResult is what one query of a Prometheus source gave.
-type QueryResult struct {
-	// metric that the query is for.
+// MetricCount is how many values a metric has.
+type MetricCount struct {
+	// name of the metric.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
-	Metric string `json:"metric"`
+	Name string `json:"name"`
 
-	// series is the number of series that it gave.
+	// values is the number of rows that have one.
 	// +required
-	Series int64 `json:"series"`
+	Values int64 `json:"values"`
 }

@@ -52,7 +52,6 @@ func Ingest(ds *v1alpha1.DataSource, t *Table, readTime time.Time) (*Snapshot, e
 		count:      len(t.Rows),
 		rows:       make(map[string][]row, len(t.Rows)),
 		since:      t.Since,
-		queries:    slices.Clone(t.Queries),
 		warnings:   slices.Clone(t.Warnings),
 	}
 	for i := range ds.Spec.Metrics {
@@ -71,6 +70,7 @@ func Ingest(ds *v1alpha1.DataSource, t *Table, readTime time.Time) (*Snapshot, e
 		id := strings.TrimSpace(cells[at.account].Text)
 		if id == "" {
 			s.rejected.add(i+1, t.Columns[at.account], "id", "", errNoID)
+			s.count--
 			continue
 		}
 		s.rows[id] = append(s.rows[id], s.readRow(i+1, cells, at, t.Columns))
@@ -96,7 +96,7 @@ func join(ds *v1alpha1.DataSource, columns []string) (joined, error) {
 
 // readRow reads one row's values. A row whose time cannot be read has no values: nobody knows when they were true.
 func (s *Snapshot) readRow(line int, cells []Cell, at joined, columns []string) row {
-	r := row{values: make([]*value.Value, len(at.metrics))}
+	r := row{read: s.readTime, values: make([]*value.Value, len(at.metrics))}
 	if at.observed >= 0 && !empty(cells[at.observed]) {
 		text := cells[at.observed].Text
 		t, err := value.ParseTime(text)

@@ -19,8 +19,9 @@ import (
 const (
 	// DefaultMaxRows is the default of --max-rows.
 	DefaultMaxRows = 200_000
-	// DefaultMaxBytes is the default of --max-bytes, 64 MiB.
-	DefaultMaxBytes = 64 << 20
+	// DefaultMaxBytes is the default of --max-bytes, 32 MiB: as many sources as are read at once by default fit into the
+	// memory that config/manager gives the operator.
+	DefaultMaxBytes = 32 << 20
 )
 
 // Names of the providers, which are the names of their fields in a DataSource.
@@ -51,8 +52,6 @@ type Table struct {
 	// Since, where it is not zero, means that the rows are only those from this time on: what earlier reads gave stands
 	// beside them.
 	Since time.Time
-	// Queries are the queries that the rows were put together from, where there are several that may fail apart.
-	Queries []v1alpha1.QueryResult
 	// Warnings of the source that what it gives may not be all: at most a few, with no values in them.
 	Warnings []string
 	// Incomplete are the columns that the warnings are about: an account without a value there may have one.

@@ -33,11 +33,20 @@ func Merge(ds *v1alpha1.DataSource, last, news *Snapshot, deps Dependencies) (*S
 	merged.rows = maps.Clone(news.rows)
 	for id, rows := range last.rows {
 		kept := slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
-			return r.observed.Before(from) || !r.observed.Before(asked) || slices.ContainsFunc(news.rows[id], func(n row) bool { return n.observed.Equal(r.observed) })
+			// What lies in the time that was asked for would have come again if it were still there; a time that lies ahead
+			// of the reads says nothing of that.
+			gone := !r.observed.Before(asked) && !r.observed.After(last.readTime)
+			return r.when().Before(from) || gone || slices.ContainsFunc(news.rows[id], func(n row) bool { return n.observed.Equal(r.observed) })
 		})
 		if len(kept) > 0 {
 			merged.rows[id] = append(kept, news.rows[id]...)
 		}
+		for _, r := range kept {
+			merged.rejected.count += int64(len(r.unreadable))
+		}
+	}
+	if merged.rejected.count > 0 && len(merged.rejected.examples) == 0 {
+		merged.rejected.examples = last.rejected.examples
 	}
 	var text int64
 	merged.count, text = sizeOf(merged.rows)
@@ -49,6 +58,14 @@ func Merge(ds *v1alpha1.DataSource, last, news *Snapshot, deps Dependencies) (*S
 	}
 	merged.keys = slices.Sorted(maps.Keys(merged.rows))
 	return &merged, nil
+}
+
+// when is when a row was true: where it does not say, when it was read.
+func (r row) when() time.Time {
+	if r.observed.IsZero() {
+		return r.read
+	}
+	return r.observed
 }
 
 // sizeOf counts rows, and the bytes of the words and texts in them.

@@ -24,7 +24,6 @@ type Snapshot struct {
 	since time.Time
 	// incomplete are the metrics, by number, of which an account without a value may have one.
 	incomplete []int
-	queries    []v1alpha1.QueryResult
 	warnings   []string
 }
 
@@ -33,6 +32,7 @@ type shape struct {
 	accountField string
 	scheme       string
 	timed        bool // rows say when they were observed
+	perMetric    bool // every metric is read by itself: a row may be of other metrics alone
 	maxAge       time.Duration
 	metrics      []v1alpha1.Metric
 	byName       map[string]int
@@ -42,7 +42,9 @@ type shape struct {
 type row struct {
 	// observed is when the row was true; zero where the row does not say, which is then the time of the read.
 	observed time.Time
-	values   []*value.Value
+	// read is when the row was read last.
+	read   time.Time
+	values []*value.Value
 	// unreadable are the metrics, by number, whose value is not of their type.
 	unreadable []int
 }
@@ -53,6 +55,7 @@ func shapeOf(ds *v1alpha1.DataSource) shape {
 		accountField: ds.Spec.Account.Field,
 		scheme:       ds.Spec.Account.ExternalID,
 		timed:        ds.Spec.ObservedTime != nil,
+		perMetric:    ds.Spec.Prometheus != nil,
 		maxAge:       value.DurationOr(ds.Spec.MaxAge, 0),
 		metrics:      ds.DeepCopy().Spec.Metrics,
 		byName:       make(map[string]int, len(ds.Spec.Metrics)),
@@ -63,7 +66,7 @@ func shapeOf(ds *v1alpha1.DataSource) shape {
 	return s
 }
 
-// Rows returns the number of rows, those without an id among them.
+// Rows returns the number of rows that have an id.
 func (s *Snapshot) Rows() int { return s.count }
 
 // Keys returns the ids that the rows name, sorted. The caller must not change them.
@@ -100,8 +103,23 @@ func (s *Snapshot) Complete() bool { return len(s.incomplete) == 0 }
 // Warnings are those of the source itself. The caller must not change them.
 func (s *Snapshot) Warnings() []string { return s.warnings }
 
-// Queries are the queries that the rows were put together from. The caller must not change them.
-func (s *Snapshot) Queries() []v1alpha1.QueryResult { return s.queries }
+// Counts returns how many rows have a value, readable or not, of each metric, in the order of the spec.
+func (s *Snapshot) Counts() []v1alpha1.MetricCount {
+	counts := make([]v1alpha1.MetricCount, len(s.shape.metrics))
+	for i := range counts {
+		counts[i].Name = s.shape.metrics[i].Name
+	}
+	for _, rows := range s.rows {
+		for _, r := range rows {
+			for i := range counts {
+				if r.values[i] != nil || slices.Contains(r.unreadable, i) {
+					counts[i].Values++
+				}
+			}
+		}
+	}
+	return counts
+}
 
 // Row returns the values under one id: each metric that has one, by its name, and the id itself under the name of its
 // column unless a metric has that name. It is nil where no row names the id.
@@ -180,11 +198,13 @@ func (s *Snapshot) rowsOf(ids []string) []row {
 func (s *Snapshot) observation(rows []row, metric int) value.Observation {
 	m := &s.shape.metrics[metric]
 	o := value.Observation{Type: m.Type, State: v1alpha1.ValueMissing, MaxAge: s.shape.maxAge}
-	if slices.Contains(s.incomplete, metric) && !slices.ContainsFunc(rows, func(r row) bool { return r.values[metric] != nil }) {
-		o.Unreadable = true // the source may have a value; it did not give one
+	has := slices.ContainsFunc(rows, func(r row) bool { return r.values[metric] != nil || slices.Contains(r.unreadable, metric) })
+	newest := m.Aggregate == "" || m.Aggregate == v1alpha1.AggregateNewest
+	if slices.Contains(s.incomplete, metric) && (!has || !newest) {
+		o.Unreadable = true // the source may have a value, or more of it, that it did not give
 		return o
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 || s.shape.perMetric && !has {
 		if m.Absent == nil {
 			return o
 		}

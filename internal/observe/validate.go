@@ -15,6 +15,8 @@ const (
 	DefaultInterval = 5 * time.Minute
 	// DefaultTimeout of one read.
 	DefaultTimeout = 30 * time.Second
+	// MaxTimeout is the longest time that one read may take.
+	MaxTimeout = 10 * time.Minute
 	// MinInterval is the shortest interval that a source may ask for.
 	MinInterval = 5 * time.Second
 )
@@ -38,6 +40,9 @@ func Validate(ds *v1alpha1.DataSource) field.ErrorList {
 	var errs field.ErrorList
 	errs = append(errs, checkDuration(spec.Child("interval"), ds.Spec.Interval, MinInterval)...)
 	errs = append(errs, checkDuration(spec.Child("timeout"), ds.Spec.Timeout, time.Second)...)
+	if Timeout(ds) > MaxTimeout {
+		errs = append(errs, field.Invalid(spec.Child("timeout"), string(ds.Spec.Timeout), "must be at most "+string(value.FormatDuration(MaxTimeout))+": a read occupies one of the operator's --source-workers"))
+	}
 	errs = append(errs, checkDuration(spec.Child("maxAge"), ds.Spec.MaxAge, time.Second)...)
 	seen := make(map[string]bool, len(ds.Spec.Metrics))
 	for i := range ds.Spec.Metrics {

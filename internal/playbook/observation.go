@@ -168,6 +168,8 @@ func (p *Playbook) skipHistory(e *v1alpha1.Episode, o *observed, events value.Ev
 		e.UpTo = &metav1.Time{Time: now}
 	case n > 1:
 		e.UpTo = &metav1.Time{Time: times[n-2]}
+	case n == 1:
+		e.UpTo = &metav1.Time{Time: times[0].Add(-time.Second)}
 	}
 	return n > 0 || p.existing == v1alpha1.ExistingIgnore
 }

@@ -170,8 +170,11 @@ func (s *survey) look() bool {
 		s.history = s.now
 		return true
 	}
-	if len(times) > 1 {
-		s.history = times[len(times)-2]
+	switch n := len(times); {
+	case n > 1:
+		s.history = times[n-2]
+	case n == 1:
+		s.history = times[0].Add(-time.Second)
 	}
 	return len(times) > 0
 }

@@ -54,6 +54,11 @@ func upTo(hours int) func(*v1alpha1.Episode) {
 	return func(e *v1alpha1.Episode) { e.UpTo = stamp(hour(hours)) }
 }
 
+// before makes history of what is from before some hours from noon.
+func before(hours int) func(*v1alpha1.Episode) {
+	return func(e *v1alpha1.Episode) { e.UpTo = stamp(hour(hours).Add(-time.Second)) }
+}
+
 // taken notes the observations that have their run.
 func taken(hours ...int) func(*v1alpha1.Episode) {
 	return func(e *v1alpha1.Episode) {
@@ -160,7 +165,7 @@ func TestDecideObservationFirstSight(t *testing.T) {
 			want: episode(clearState, noon, 0, nps(upTo(0))), next: hour(2),
 		},
 		"does not count a row without the metric": {
-			events: rows(said(-2, "3"), said(-1, "", "a word")), want: episode(due, noon, 1, nps(of(-2))),
+			events: rows(said(-2, "3"), said(-1, "", "a word")), want: episode(due, noon, 1, nps(of(-2), before(-2))),
 		},
 		"after a restore takes up the open run": {
 			events: rows(said(-3, "2"), said(-1, "3")), runs: []playbook.ObservationRun{openRun(-1, 4)},

@@ -23,6 +23,11 @@ type expression struct {
 
 // compile reads a jq expression. Its error is an *observe.Error of reason InvalidSpec.
 func compile(path, source string) (*expression, error) {
+	return compileWithin(path, source, checkBounds)
+}
+
+// compileWithin reads a jq expression that passes a check.
+func compileWithin(path, source string, check func(*gojq.Query) error) (*expression, error) {
 	query, err := gojq.Parse(source)
 	if err != nil {
 		return nil, observe.InvalidSpec("%s: not jq: %v%s", path, err, position(source, err))
@@ -30,6 +35,9 @@ func compile(path, source string) (*expression, error) {
 	code, err := gojq.Compile(query)
 	if err != nil {
 		return nil, observe.InvalidSpec("%s: not jq: %v", path, err)
+	}
+	if err := check(query); err != nil {
+		return nil, observe.InvalidSpec("%s: %v", path, err)
 	}
 	return &expression{path: path, code: code}, nil
 }

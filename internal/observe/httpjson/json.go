@@ -47,6 +47,10 @@ func listed(p *page, body []byte) iter.Seq2[any, error] {
 // evaluated gives what spec.http.records gives on a page, whose content is kept for what finds the next page.
 func (r *rows) evaluated(ctx context.Context, p *page, body []byte) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
+		if limit := r.budget.MaxBytes() / bytesPerValue; valuesIn(body) > limit {
+			yield(nil, observe.ReadFailed("spec.http: %s holds more than %d values, for which the operator's --max-bytes does not suffice; ask for smaller pages, or raise it", p, limit))
+			return
+		}
 		decoder := newDecoder(body)
 		if err := ended(p, body, decoder, decoder.Decode(&p.content)); err != nil {
 			yield(nil, err)
@@ -68,6 +72,33 @@ func (r *rows) evaluated(ctx context.Context, p *page, body []byte) iter.Seq2[an
 			}
 		}
 	}
+}
+
+// bytesPerValue is how many bytes of --max-bytes a value of a page counts for, however short its text: as a value of jq
+// one is several times as large.
+const bytesPerValue = 16
+
+// valuesPerObject is how many values an object counts for beside those in it.
+const valuesPerObject = 8
+
+// valuesIn counts the values of a JSON text without making them: one before each comma, one in each list, and what an
+// object counts for.
+func valuesIn(body []byte) int64 {
+	var n int64 = 1
+	inString := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case !inString && (c == ',' || c == '['):
+			n++
+		case !inString && c == '{':
+			n += valuesPerObject
+		}
+	}
+	return n
 }
 
 // newDecoder reads JSON whose numbers keep their digits.

@@ -115,7 +115,6 @@ func (s *session) ask(ctx context.Context, q *query) error {
 	if err != nil {
 		return err
 	}
-	s.table.Queries = append(s.table.Queries, v1alpha1.QueryResult{Metric: q.metric, Series: int64(len(series))})
 	if s.answered.partial {
 		warnings = append(warnings, "the result is partial")
 	}
