@@ -95,7 +95,7 @@ func (p *sourcePass) drops(before, after readSize) []string {
 	for _, was := range before.values {
 		i := slices.IndexFunc(after.values, func(is v1alpha1.MetricCount) bool { return is.Name == was.Name })
 		switch {
-		case i < 0:
+		case i < 0, p.isText(was.Name):
 		case p.ds.Spec.Prometheus != nil && p.fewer(was.Values, after.values[i].Values):
 			drops = append(drops, fmt.Sprintf("query %s gave %d series, after %d in the last accepted read", was.Name, after.values[i].Values, was.Values))
 		case was.Values >= manyValues && p.fewer(was.Values, after.values[i].Values),
@@ -110,6 +110,11 @@ func (p *sourcePass) drops(before, after readSize) []string {
 		return []string{fmt.Sprintf("rows of %d accounts, after %d in the last accepted read", after.accounts, before.accounts)}
 	}
 	return drops
+}
+
+// isText reports whether a metric is text, which nothing is decided by.
+func (p *sourcePass) isText(metric string) bool {
+	return slices.ContainsFunc(p.ds.Spec.Metrics, func(m v1alpha1.Metric) bool { return m.Name == metric && m.Type == v1alpha1.MetricText })
 }
 
 // maxDrop returns how many percent fewer rows are accepted.

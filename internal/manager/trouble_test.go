@@ -247,3 +247,21 @@ func TestAValueThatCannotBeReadMovesNothing(t *testing.T) {
 	w.setUsage("acme,80,ok", "beta,90,ok")
 	w.health("acme", 80, "Healthy")
 }
+
+func TestAValueThatCannotBeReadIsNotMissingWhenTheModelIsEdited(t *testing.T) {
+	w := newWorld(t)
+	w.acmeInTrouble()
+	model := strings.Replace(strings.Split(usage, "\n---\n")[1], "    from: {source: usage", "    whenMissing: Best\n    from: {source: usage", 1)
+	w.apply(model)
+	w.health("acme", 30, "Critical")
+	w.setUsage("acme,oops,ok")
+	source := &v1alpha1.DataSource{ObjectMeta: metav1.ObjectMeta{Name: "usage"}}
+	w.condition(source, func() []metav1.Condition { return source.Status.Conditions }, "Warnings", "True", "ValuesRejected", "the last one stands")
+	w.apply(model + "\n  rules: [{name: other, when: 'score > 100.0', cap: 3}]\n")
+	w.quiet()
+	a, err := w.account("acme")
+	if err != nil || a.Status.Health.Band != "Critical" {
+		t.Errorf("the band is %s, %v; want it to stand", a.Status.Health.Band, err)
+	}
+	w.taskStates(map[string]v1alpha1.TaskState{"triage": v1alpha1.TaskOpen, "report": v1alpha1.TaskBlocked})
+}

@@ -270,3 +270,19 @@ func TestARowThatSaysNothingOfAMetricHidesNoUnreadableValue(t *testing.T) {
 		t.Errorf("got %s, want the last of the rows", got)
 	}
 }
+
+func TestEachQueryOfPrometheusIsReadByItself(t *testing.T) {
+	ds := newSource(v1alpha1.Metric{Name: "n", Type: v1alpha1.MetricNumber, Absent: new("0"), Aggregate: v1alpha1.AggregateSum}, number("m"))
+	ds.Spec.ConfigMap, ds.Spec.Prometheus = nil, &v1alpha1.PrometheusSource{}
+	rows := table("org | n | m", "acme | - | 100", "bolt | 50 | 100")
+	if got := show(ingest(t, ds, rows).Lookup([]string{"acme"})["n"]); !strings.HasPrefix(got, "Fresh 0") {
+		t.Errorf("an account of which another query has a series is %s, want the value for those without one", got)
+	}
+	rows.Warnings, rows.Incomplete = []string{"n: a store did not answer"}, []string{"n"}
+	s := ingest(t, ds, rows)
+	for _, id := range []string{"acme", "bolt"} {
+		if o := s.Lookup([]string{id})["n"]; !o.Unreadable {
+			t.Errorf("%s: a part of a sum is %+v, want a value that cannot be read", id, o)
+		}
+	}
+}
