@@ -47,6 +47,7 @@ type DataSourceReconciler struct {
 
 	schedule readSchedule
 	seen     generations
+	inFlight readsInFlight
 }
 
 // DefaultSourceWorkers is how many sources are read at the same time where nothing else is said.
@@ -71,7 +72,8 @@ func (r *DataSourceReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("datasource").
 		// Not on changes of the status: each read writes it.
-		For(&v1alpha1.DataSource{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		For(&v1alpha1.DataSource{}, builder.WithPredicates(r.inFlight.superseding(
+			predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})))).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOfConfigMap)).
 		Watches(&v1alpha1.Account{}, r.recount()).
 		WatchesRawSource(waker.Source()).
@@ -99,8 +101,8 @@ func (r *DataSourceReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	case p.due():
 		r.read(ctx, p)
 	}
-	if ctx.Err() != nil {
-		return ctrl.Result{}, nil // the operator is stopping
+	if ctx.Err() != nil || p.superseded {
+		return ctrl.Result{}, nil // the operator is stopping, or what superseded the read is on its way
 	}
 	result, err := r.finish(ctx, p, before)
 	if err != nil || result.RequeueAfter > 0 {
@@ -166,8 +168,9 @@ func (r *DataSourceReconciler) suspend(p *sourcePass) {
 func (r *DataSourceReconciler) read(ctx context.Context, p *sourcePass) {
 	p.read, p.memory.handled = true, requestedAt(p.ds)
 	snapshot, err := r.fetch(ctx, p)
-	if ctx.Err() != nil {
-		return // the operator is stopping: a read that was cut off says nothing about the source
+	if ctx.Err() != nil || errors.Is(err, errSuperseded) {
+		p.superseded = err != nil
+		return // a read that was cut off says nothing about the source
 	}
 	if err == nil {
 		err = r.guard(ctx, p, snapshot)
@@ -198,11 +201,16 @@ func (r *DataSourceReconciler) fetch(ctx context.Context, p *sourcePass) (*obser
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, observe.Timeout(p.ds))
+	read, over := r.inFlight.begin(ctx, p.key)
+	defer over()
+	limited, cancel := context.WithTimeout(read, observe.Timeout(p.ds))
 	defer cancel()
 	table, err := reader.Read(limited, observe.Request{
 		Now: p.now.UTC().Truncate(time.Second), Since: observe.SinceLast(p.ds, p.last),
 	})
+	if errors.Is(context.Cause(read), errSuperseded) {
+		return nil, errSuperseded
+	}
 	if err != nil {
 		return nil, err
 	}

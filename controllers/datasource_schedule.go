@@ -122,8 +122,8 @@ type sourcePass struct {
 	memory sourceMemory
 	// asked: a ConfigMap changed that the source reads, or the last pass is to be made again.
 	asked bool
-	// read: this pass reads the source.
-	read bool
+	// read: this pass reads the source. superseded: it was ended, because the source is another one by now.
+	read, superseded bool
 	// last is the last accepted read that is in memory.
 	last *observe.Snapshot
 	// firstAttempt since the operator started; newGeneration since the last pass; wasAvailable before this one.

@@ -11,7 +11,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Available",type=string,JSONPath=`.status.conditions[?(@.type=="Available")].status`
 // +kubebuilder:printcolumn:name="Rows",type=integer,JSONPath=`.status.rows`
 // +kubebuilder:printcolumn:name="Accounts",type=integer,JSONPath=`.status.accountsMatched`
-// +kubebuilder:printcolumn:name="Last Read",type=date,JSONPath=`.status.lastReadTime`
+// +kubebuilder:printcolumn:name="Last Read",type=date,priority=1,JSONPath=`.status.lastReadTime`
 // +kubebuilder:printcolumn:name="Rejected",type=integer,priority=1,JSONPath=`.status.rejectedValues`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Available")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -31,13 +31,13 @@ func TestBadDayOfAConfigMap(t *testing.T) {
 		{"a line is broken in its middle", outage{
 			breaks:  func() { csv(strings.Replace(orgsCSV(badDayOrgs()), "beta,10,8,40", "beta,1\n0,8,40", 1)) },
 			reason:  "ReadFailed",
-			message: "line 3 has 2 fields, the header line has 4",
+			message: `spec.configMap: key "feed.csv": line 3 has 2 fields, the header line has 4`,
 			repairs: well,
 		}},
 		{"a quote is not closed", outage{
 			breaks:  func() { csv(strings.Replace(orgsCSV(badDayOrgs()), "beta,10", `"beta,10`, 1)) },
 			reason:  "ReadFailed",
-			message: `line 3: a quote (") is not closed, or something follows it before the comma`,
+			message: `spec.configMap: key "feed.csv": line 3: a quote (") is not closed, or something follows it before the comma`,
 			repairs: well,
 		}},
 		{"it is gone", outage{
@@ -47,7 +47,7 @@ func TestBadDayOfAConfigMap(t *testing.T) {
 				}
 			},
 			reason:  "ReferenceNotFound",
-			message: `ConfigMap "feed" is not there; make it, or correct the name`,
+			message: `spec.configMap: ConfigMap "feed" is not there; make it, or correct the name`,
 			repairs: well,
 		}},
 	})

@@ -124,7 +124,7 @@ func TestBadDayOfAServer(t *testing.T) {
 		}},
 		{"redirects where the operator may not go", outage{
 			breaks: does(http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound).ServeHTTP),
-			reason: "AddressNotAllowed", message: "spec.http.url: the server redirects, and there: " + notAllowed, repairs: server.well,
+			reason: "AddressNotAllowed", message: "spec.http.url: the server redirects to an address that is link-local, loopback or otherwise not one that the operator connects to; write the URL that gives the answer itself", repairs: server.well,
 		}},
 		{"may not be reached", outage{
 			breaks: func() { b.stop(); b.startWith(noLoopback) }, with: noLoopback,

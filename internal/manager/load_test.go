@@ -165,3 +165,50 @@ func (w *world) handled(name, id string) {
 		return err
 	})
 }
+
+func TestAReadUnderWayEndsWithItsSource(t *testing.T) {
+	server := newSlowServer(t)
+	defer close(server.release)
+	w := newWorld(t)
+	w.stop()
+	w.sourceWorkers = 1
+	w.start()
+	source := func(name string) {
+		w.apply(fmt.Sprintf(`
+kind: DataSource
+metadata: {name: %s}
+spec:
+  account: {field: org}
+  timeout: 10m
+  metrics: [{name: wau, type: Number}]
+  http: {url: "%s/%[1]s", format: JSON}
+`, name, server.URL))
+	}
+	reads := func(name string) {
+		w.until(name+" is being read", func() (err error) {
+			server.look(func() {
+				if server.bySource[name] != 1 {
+					err = fmt.Errorf("%d reads of it are under way", server.bySource[name])
+				}
+			})
+			return err
+		})
+	}
+	source("first")
+	reads("first")
+	w.patchSource("first", `{"spec": {"suspend": true}}`)
+	ds := &v1alpha1.DataSource{ObjectMeta: metav1.ObjectMeta{Name: "first"}}
+	w.condition(ds, func() []metav1.Condition { return ds.Status.Conditions }, "Ready", "True", "Suspended", "")
+	w.condition(ds, func() []metav1.Condition { return ds.Status.Conditions }, "Available", "Unknown", "Suspended", "the source was never read")
+
+	source("second")
+	reads("second")
+	if err := w.Delete(t.Context(), &v1alpha1.DataSource{ObjectMeta: metav1.ObjectMeta{Name: "second"}}); err != nil {
+		t.Fatal(err)
+	}
+	source("third")
+	reads("third") // by the only worker
+	if err := w.Delete(t.Context(), &v1alpha1.DataSource{ObjectMeta: metav1.ObjectMeta{Name: "third"}}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -4,6 +4,7 @@ package configmap
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
@@ -27,6 +28,9 @@ func New(ds *v1alpha1.DataSource, deps observe.Dependencies) (observe.Reader, er
 	return &reader{ds: ds, deps: deps}, nil
 }
 
+// field is the path that errors begin with.
+const field = "spec.configMap"
+
 // byteOrderMark is what some programs write before UTF-8 text.
 var byteOrderMark = []byte("\ufeff")
 
@@ -35,10 +39,10 @@ func (r *reader) Read(ctx context.Context, _ observe.Request) (*observe.Table, e
 	source := r.ds.Spec.ConfigMap
 	data, modified, err := r.deps.Keys.ConfigMapKey(ctx, r.ds.Namespace, source.Name, source.Key)
 	if err != nil {
-		return nil, err
+		return nil, observe.At(field, err)
 	}
 	if !utf8.Valid(data) {
-		return nil, observe.ReadFailed("key %q is not UTF-8 text", source.Key)
+		return nil, observe.ReadFailed("%s: key %q: not UTF-8 text", field, source.Key)
 	}
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	var t *observe.Table
@@ -51,7 +55,7 @@ func (r *reader) Read(ctx context.Context, _ observe.Request) (*observe.Table, e
 		t, err = parseYAML(data, format.NewObjects(r.ds, r.deps.Budget()))
 	}
 	if err != nil {
-		return nil, err
+		return nil, observe.At(fmt.Sprintf("%s: key %q", field, source.Key), err)
 	}
 	t.Modified = modified
 	return t, nil

@@ -139,7 +139,7 @@ func TestReadErrorsNameThePlaceAndNotWhatStandsThere(t *testing.T) {
 		"CSV: nothing at all":           {csv, "", "there is no header line with the names of the columns"},
 		"CSV: a column is not there":    {csv, "org,N,note\n", `column "n" (spec.metrics[n]) is not there; the columns are: "org", "N", "note"`},
 		"CSV: too many rows":            {csv, "org,n,note\na,1,x\nb,1,x\nc,1,x\nd,1,x\n", "more than 3 rows: select fewer, or raise the operator's --max-rows"},
-		"CSV: not UTF-8":                {csv, "org,n,note\na,1,\xff\n", `key "data" is not UTF-8 text`},
+		"CSV: not UTF-8":                {csv, "org,n,note\na,1,\xff\n", `not UTF-8 text`},
 		"JSON: no list":                 {json, `{"org":"secret"}`, "line 1: a JSON list of objects is expected"},
 		"JSON: nothing at all":          {json, "", "line 1: a JSON list of objects is expected"},
 		"JSON: a row that is no object": {json, "[{\"org\":\"a\"},\n\"secret\"]", "row 2, at line 2, is not an object"},
@@ -168,8 +168,8 @@ func TestReadErrorsNameThePlaceAndNotWhatStandsThere(t *testing.T) {
 			if !ok {
 				t.Fatalf("got %#v, want an *observe.Error", err)
 			}
-			if told.Reason != v1alpha1.ReasonReadFailed || told.Message != test.want {
-				t.Errorf("got  %s: %s\nwant %s: %s", told.Reason, told.Message, v1alpha1.ReasonReadFailed, test.want)
+			if want := `spec.configMap: key "data": ` + test.want; told.Reason != v1alpha1.ReasonReadFailed || told.Message != want {
+				t.Errorf("got  %s: %s\nwant %s: %s", told.Reason, told.Message, v1alpha1.ReasonReadFailed, want)
 			}
 			if strings.Contains(told.Message, "secret") {
 				t.Error("the error shows a value")

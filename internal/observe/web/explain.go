@@ -25,7 +25,11 @@ func (c *Client) explainAt(ctx context.Context, field string, err error) error {
 		return told
 	}
 	explanations := []func(error) (string, string){c.explainClientCertificate, explainHTTP, network.Explain}
-	if _, redirected := errors.AsType[redirectedError](err); redirected {
+	_, redirected := errors.AsType[redirectedError](err)
+	if redirected && errors.Is(err, network.ErrAddress) {
+		return observe.AddressNotAllowed("%s: the server redirects to an address that is link-local, loopback or otherwise not one that the operator connects to; write the URL that gives the answer itself", field)
+	}
+	if redirected {
 		field, explanations = field+": the server redirects, and there", explanations[1:]
 	}
 	var problem, remedy string
