@@ -25,8 +25,9 @@ type readSize struct {
 
 // sizeOf measures a read by the accounts that there are now.
 func (r *DataSourceReconciler) sizeOf(ctx context.Context, p *sourcePass, s *observe.Snapshot) (readSize, error) {
-	matched, err := r.match(ctx, p.key.Namespace, s, false)
-	return readSize{rows: int64(s.Rows()), accounts: int64(matched.accounts), values: s.Counts()}, err
+	var err error
+	p.matched, err = r.match(ctx, p, s)
+	return readSize{rows: int64(s.Rows()), accounts: int64(p.matched.accounts), values: s.Counts()}, err
 }
 
 // guard refuses a read that is so much smaller than the last accepted one that the table may have been caught half
@@ -42,16 +43,9 @@ func (r *DataSourceReconciler) guard(ctx context.Context, p *sourcePass, s *obse
 		return err
 	}
 	before := last.size
-	switch {
-	case !s.Complete():
-		before.accounts = 0 // an account that is not there keeps its values anyway
-	case p.last != nil:
-		// Accounts that were deleted meanwhile are missed by no read.
-		now, err := r.sizeOf(ctx, p, p.last)
-		if err != nil {
-			return err
-		}
-		before.accounts = now.accounts
+	if s.Complete() { // else an account that is not there keeps its values anyway
+		// The status counts them anew when accounts come and go: those that were deleted are missed by no read.
+		before.accounts = int64(p.ds.Status.AccountsMatched)
 	}
 	if len(p.drops(before, after)) == 0 {
 		return nil
@@ -145,6 +139,7 @@ func (p *sourcePass) approved(size readSize) bool {
 
 // matches says which of a read's rows are of accounts.
 type matches struct {
+	of            *observe.Snapshot
 	accounts      int32
 	unmatchedRows int64
 	unmatchedKeys []string
@@ -160,12 +155,13 @@ func showsIDs(spec *v1alpha1.DataSourceSpec) bool {
 }
 
 // match finds the accounts that a read is about, and the ids that belong to none.
-func (r *DataSourceReconciler) match(ctx context.Context, namespace string, s *observe.Snapshot, showIDs bool) (matches, error) {
-	var m matches
+func (r *DataSourceReconciler) match(ctx context.Context, p *sourcePass, s *observe.Snapshot) (*matches, error) {
+	m := &matches{of: s}
+	showIDs := showsIDs(&p.ds.Spec)
 	accounts := map[string]struct{}{}
 	for _, id := range s.Keys() {
 		found := map[string]struct{}{}
-		if err := r.accountsOfScheme(ctx, namespace, s.Scheme(), id, found); err != nil {
+		if err := r.accountsOfScheme(ctx, p.key.Namespace, s.Scheme(), id, found); err != nil {
 			return m, err
 		}
 		maps.Copy(accounts, found)

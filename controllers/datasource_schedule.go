@@ -47,7 +47,7 @@ type acceptedRead struct {
 	// digest of the part of the spec that says which rows are read.
 	digest string
 	time   time.Time
-	// size that the next one is compared with. Its accounts are counted anew where the read is in memory.
+	// size that the next one is compared with, but for its accounts, which the status counts.
 	size readSize
 }
 
@@ -82,7 +82,7 @@ func lastRead(ds *v1alpha1.DataSource) sourceMemory {
 	if ds.Status.LastReadTime != nil {
 		m.accepted = acceptedRead{
 			digest: ds.Status.ReadDigest, time: ds.Status.LastReadTime.UTC(),
-			size: readSize{rows: ds.Status.Rows, accounts: int64(ds.Status.AccountsMatched), values: ds.Status.Metrics},
+			size: readSize{rows: ds.Status.Rows, values: ds.Status.Metrics},
 		}
 	}
 	return m
@@ -128,6 +128,8 @@ type sourcePass struct {
 	last *observe.Snapshot
 	// firstAttempt since the operator started; newGeneration since the last pass; wasAvailable before this one.
 	firstAttempt, newGeneration, wasAvailable bool
+	// matched says which rows of the read are of accounts; nil: they were not looked up.
+	matched *matches
 	// changed are the ids whose rows changed.
 	changed []string
 }

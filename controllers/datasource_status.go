@@ -125,9 +125,12 @@ func (r *DataSourceReconciler) count(ctx context.Context, p *sourcePass) error {
 	if snapshot == nil {
 		return nil
 	}
-	m, err := r.match(ctx, p.key.Namespace, snapshot, showsIDs(&p.ds.Spec))
-	if err != nil {
-		return err
+	m := p.matched
+	if m == nil || m.of != snapshot {
+		var err error
+		if m, err = r.match(ctx, p, snapshot); err != nil {
+			return err
+		}
 	}
 	p.ds.Status.AccountsMatched, p.ds.Status.UnmatchedRows, p.ds.Status.UnmatchedKeys = m.accounts, m.unmatchedRows, m.unmatchedKeys
 	return nil

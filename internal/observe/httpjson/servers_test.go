@@ -150,7 +150,7 @@ func salesforce() http.Handler {
 		default:
 			answerJSON(w, http.StatusOK, object{
 				"access_token": token, "signature": "nUFHwtfIGLKDTHcLWmDBG8frv0t", "token_format": "opaque", "instance_url": "https://example.my.salesforce.com",
-				"id": "https://login.salesforce.com/id/00Dd000000XXXXXXX/005d000000XXXXX", "token_type": "Bearer", "issued_at": "1678833535086",
+				"id": "https://login.salesforce.com/id/00Dd0000000000001/005d00000000001", "token_type": "Bearer", "issued_at": "1678833535086",
 			})
 		}
 	})
