@@ -8,7 +8,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,11 +28,10 @@ const (
 
 // Server is a MariaDB server that can be stopped and started again on the same port, with the same data.
 type Server struct {
+	server.Restartable
 	t        testing.TB
 	programs programs
 	folder   string
-	port     int
-	process  *server.Process
 }
 
 // programs is what to run, and as whom.
@@ -67,8 +65,7 @@ func Start(t testing.TB) *Server {
 	}
 	s := &Server{t: t, programs: programs}
 	s.makeFolder()
-	s.port = server.OnFreePort(t, s.run)
-	t.Cleanup(s.Stop)
+	s.Serve(t, s.run)
 	return s
 }
 
@@ -80,9 +77,6 @@ func (s *Server) DSN() string {
 // Password is the password in the DSN.
 func (s *Server) Password() string { return password }
 
-// Address is the server's host and port.
-func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
 // Exec runs statements, several in one text if they have no arguments.
 func (s *Server) Exec(statements string, args ...any) {
 	s.t.Helper()
@@ -93,27 +87,6 @@ func (s *Server) Exec(statements string, args ...any) {
 	defer func() { _ = db.Close() }()
 	if _, err := db.ExecContext(context.Background(), statements, args...); err != nil {
 		s.t.Fatalf("%s: %v", statements, err)
-	}
-}
-
-// Stop stops the server and ends its connections. It can be called again.
-func (s *Server) Stop() {
-	s.t.Helper()
-	if s.process == nil {
-		return
-	}
-	if err := s.process.Stop(); err != nil {
-		s.t.Errorf("stop: %v", err)
-	}
-	s.process = nil
-}
-
-// Restart starts the server again after Stop, on the same port.
-func (s *Server) Restart() {
-	s.t.Helper()
-	s.Stop()
-	if err := s.run(s.port); err != nil {
-		s.t.Fatal(err)
 	}
 }
 
@@ -143,16 +116,11 @@ var kind = server.Kind{Name: "MariaDB", Ready: "ready for connections", Stop: sy
 
 // run starts the server and returns when it takes connections. The data is thrown away, so that nothing waits for the
 // disk.
-func (s *Server) run(port int) error {
+func (s *Server) run(port int) (*server.Process, error) {
 	cmd := server.Command(s.folder, s.programs.credential, kind.Kill, s.programs.mariadbd, "--no-defaults",
 		"--datadir="+s.data(), "--init-file="+s.initFile(), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port),
 		"--socket="+filepath.Join(s.folder, "socket"), "--pid-file="+filepath.Join(s.folder, "pid"), "--skip-name-resolve",
 		"--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--innodb-use-native-aio=0",
 		"--max-connections=40", "--max-allowed-packet=256M", "--skip-log-bin")
-	p, err := server.Start(kind, cmd)
-	if err != nil {
-		return err
-	}
-	s.process = p
-	return nil
+	return server.Start(kind, cmd)
 }

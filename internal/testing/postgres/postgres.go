@@ -7,7 +7,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,11 +27,10 @@ const (
 
 // Server is a PostgreSQL server that can be stopped and started again on the same port, with the same data.
 type Server struct {
+	server.Restartable
 	t        testing.TB
 	programs programs
 	folder   string
-	port     int
-	process  *server.Process
 }
 
 // Start starts a server and stops it at the end of the test. Where PostgreSQL is not installed, or cannot run as the
@@ -45,8 +43,7 @@ func Start(t testing.TB) *Server {
 	}
 	s := &Server{t: t, programs: programs}
 	s.makeFolder()
-	s.port = server.OnFreePort(t, s.run)
-	t.Cleanup(s.Stop)
+	s.Serve(t, s.run)
 	return s
 }
 
@@ -60,9 +57,6 @@ func (s *Server) DSN() string {
 // Password is the password in the DSN.
 func (s *Server) Password() string { return password }
 
-// Address is the server's host and port.
-func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
 // Exec runs statements, several in one text if they have no arguments.
 func (s *Server) Exec(statements string, args ...any) {
 	s.t.Helper()
@@ -73,27 +67,6 @@ func (s *Server) Exec(statements string, args ...any) {
 	defer func() { _ = db.Close() }()
 	if _, err := db.ExecContext(context.Background(), statements, args...); err != nil {
 		s.t.Fatalf("%s: %v", statements, err)
-	}
-}
-
-// Stop stops the server and ends its connections. It can be called again.
-func (s *Server) Stop() {
-	s.t.Helper()
-	if s.process == nil {
-		return
-	}
-	if err := s.process.Stop(); err != nil {
-		s.t.Errorf("stop: %v", err)
-	}
-	s.process = nil
-}
-
-// Restart starts the server again after Stop, on the same port.
-func (s *Server) Restart() {
-	s.t.Helper()
-	s.Stop()
-	if err := s.run(s.port); err != nil {
-		s.t.Fatal(err)
 	}
 }
 
@@ -121,14 +94,9 @@ var kind = server.Kind{Name: "PostgreSQL", Ready: "ready to accept connections",
 
 // run starts the server and returns when it takes connections. The data is thrown away, so that nothing waits for the
 // disk.
-func (s *Server) run(port int) error {
+func (s *Server) run(port int) (*server.Process, error) {
 	cmd := server.Command(s.folder, s.programs.credential, kind.Kill, s.programs.postgres, "-D", s.data(), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
 		"-c", "shared_buffers=16MB", "-c", "max_connections=40", "-c", "logging_collector=off", "-c", "log_destination=stderr")
-	p, err := server.Start(kind, cmd)
-	if err != nil {
-		return err
-	}
-	s.process = p
-	return nil
+	return server.Start(kind, cmd)
 }

@@ -11,14 +11,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -49,12 +47,11 @@ type Options struct {
 
 // Server is a Prometheus server that can be stopped and started again on the same port, with the same data.
 type Server struct {
+	server.Restartable
 	t       testing.TB
 	options Options
 	program string
 	folder  string
-	port    int
-	process *server.Process
 
 	// exposed is what there is to scrape, target who says so.
 	exposed atomic.Pointer[string]
@@ -84,8 +81,7 @@ func Start(t testing.TB, options Options) *Server {
 	s.writeConfig()
 	s.client = s.newClient()
 	t.Cleanup(s.client.CloseIdleConnections)
-	s.port = server.OnFreePort(t, s.run)
-	t.Cleanup(s.Stop)
+	s.Serve(t, s.run)
 	return s
 }
 
@@ -97,9 +93,6 @@ func (s *Server) URL() string {
 	}
 	return scheme + "://" + s.Address()
 }
-
-// Address is the server's host and port.
-func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // CA is the certificate of the authority that signed the server's, in PEM.
 func (s *Server) CA() []byte { return s.ca }
@@ -133,40 +126,17 @@ func (s *Server) Await(query string, values ...string) {
 	}
 }
 
-// Stop stops the server and ends its connections. It can be called again.
-func (s *Server) Stop() {
-	s.t.Helper()
-	if s.process == nil {
-		return
-	}
-	if err := s.process.Stop(); err != nil {
-		s.t.Errorf("stop: %v", err)
-	}
-	s.process = nil
-}
-
-// Restart starts the server again after Stop, on the same port. It has the values that it had.
-func (s *Server) Restart() {
-	s.t.Helper()
-	s.Stop()
-	if err := s.run(s.port); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // run starts the server and returns when it answers.
-func (s *Server) run(port int) error {
-	s.port = port
+func (s *Server) run(int) (*server.Process, error) {
 	args := []string{
 		"--config.file=" + s.path("prometheus.yml"), "--web.config.file=" + s.path("web.yml"),
 		"--storage.tsdb.path=" + s.path("data"), "--web.listen-address=" + s.Address(),
 	}
 	p, err := server.Start(kind, server.Command(s.folder, nil, kind.Kill, s.program, slices.Concat(args, s.options.Flags)...))
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.ready()
 	}
-	s.process = p
-	return s.ready()
+	return p, err
 }
 
 // ready asks the server itself: the port may be another program's, which was faster.
