@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/metrics"
 )
 
 // AccountReconciler keeps every account's status: its health, and where the episode of each playbook stands.
@@ -27,6 +28,8 @@ type AccountReconciler struct {
 	Waker *AccountWaker
 	// Recorder of events; nil records none.
 	Recorder events.EventRecorder
+	// Metrics count the evaluations; nil counts none.
+	Metrics *metrics.Activity
 	// Workers is the number of accounts that are evaluated at the same time.
 	Workers int
 }
@@ -41,6 +44,7 @@ func (r *AccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("account").
 		For(&v1alpha1.Account{}).
 		Watches(&v1alpha1.Account{}, r.sharedIDs()).
+		Watches(&v1alpha1.Account{}, r.relatives()).
 		Watches(&v1alpha1.PlaybookRun{}, handler.EnqueueRequestsFromMapFunc(accountOfRun),
 			builder.WithPredicates(changed(func(run *v1alpha1.PlaybookRun) any { return run.Status.State }))).
 		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(accountOfTask),
@@ -68,16 +72,25 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		// A source has not been read since the operator started. Its first read wakes this account.
 		return ctrl.Result{}, nil
 	}
+	if wait, result := r.awaitsChildren(in); wait {
+		return result, nil
+	}
+	began := r.Clock.Now()
 	status, next := evaluateAccount(*in)
-	if worthWriting(&acct.Status, &status, in) {
+	took := r.Clock.Since(began)
+	another := worthWriting(&acct.Status, &status, in)
+	r.Metrics.AccountEvaluated(took, another)
+	if another {
 		previous := acct.Status
 		acct.Status = status
 		if result, err := writeStatus(ctx, r.Client, &acct); err != nil || result.RequeueAfter > 0 {
 			return result, err
 		}
-		r.tell(&acct, &previous)
+		r.tell(in, &previous, &acct.Status)
 	}
-	r.Progress.evaluated(req.NamespacedName, evaluation{resourceVersion: acct.ResourceVersion, generations: in.generations()})
+	if r.Progress.evaluated(req.NamespacedName, evaluation{resourceVersion: acct.ResourceVersion, generations: in.generations()}) {
+		r.releaseParent(&acct)
+	}
 	return requeueAt(r.Clock, next), nil
 }
 
@@ -107,18 +120,6 @@ func (r *AccountReconciler) wakeSharing(ctx context.Context, obj client.Object, 
 	for name := range others {
 		q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: name}})
 	}
-}
-
-// tell records an event where the band changed.
-func (r *AccountReconciler) tell(acct *v1alpha1.Account, previous *v1alpha1.AccountStatus) {
-	if previous.Health == nil || acct.Status.Health == nil || previous.Health.Band == "" || previous.Health.Band == acct.Status.Health.Band {
-		return
-	}
-	score := "no score"
-	if s := acct.Status.Health.Score; s != nil {
-		score = "score " + itoa(*s)
-	}
-	recorder{r.Recorder}.normal(acct, "BandChanged", "Evaluate", "%s -> %s, %s", previous.Health.Band, acct.Status.Health.Band, score)
 }
 
 func accountOfRun(_ context.Context, obj client.Object) []reconcile.Request {

@@ -21,13 +21,17 @@ import (
 // accountInput is everything that an account's status depends on.
 type accountInput struct {
 	account    *v1alpha1.Account
+	models     []model
 	model      *model
+	why        string
 	playbooks  []plan
 	facts      value.Facts
 	events     map[string]value.Events
 	runs       []v1alpha1.PlaybookRun
 	openTasks  int32
 	sharedWith map[string]string
+	ancestry   account.Ancestry
+	children   []*v1alpha1.Account
 	now        time.Time
 	location   *time.Location
 }
@@ -77,6 +81,7 @@ func evaluateAccount(in accountInput) (v1alpha1.AccountStatus, time.Time) {
 	status.ObservedGeneration = in.account.Generation
 	status.LastHandledRequestedAt = requestedAt(in.account)
 	status.OpenTasks = in.openTasks
+	status.Rollup = account.Rollup(in.account, in.children)
 
 	var next time.Time
 	status.Health, next = in.health()
@@ -92,30 +97,60 @@ func (in *accountInput) health() (*v1alpha1.Health, time.Time) {
 	switch {
 	case in.scored():
 		result := in.model.result.Evaluate(score.Input{
-			Account: in.account, Facts: in.facts, Extra: in.triggerReads(),
+			Account: in.account, Facts: in.facts, Extra: in.triggerReads(), Children: in.scoreChildren(),
 			Previous: previous, Now: in.now, Location: in.location,
 		})
 		return result.Health, result.NextChange
-	case in.model != nil && in.model.err != nil && previous != nil && !account.Churned(in.account):
-		return previous.DeepCopy(), time.Time{}
+	case in.stalled() && previous != nil:
+		return in.standing(previous)
 	default:
 		return unscored(previous, in.now), time.Time{}
 	}
 }
 
+// standing is the health of an account whose model is stalled: as it was, but for an override that is over.
+func (in *accountInput) standing(previous *v1alpha1.Health) (*v1alpha1.Health, time.Time) {
+	h, end := previous.DeepCopy(), in.overrideEnd()
+	if !in.now.Before(end) {
+		end = time.Time{}
+	}
+	if h.Override == nil || !end.IsZero() && in.overrideStands(h) {
+		return h, end
+	}
+	if h.Band != h.Override.ComputedBand {
+		h.LastBand = h.Band
+		if h.Override.ComputedBand == v1alpha1.BandUnknown {
+			h.LastBand = h.Override.ComputedLastBand
+		}
+		h.Band, h.BandSince = h.Override.ComputedBand, &metav1.Time{Time: in.now.UTC().Truncate(time.Second)}
+	}
+	h.Override = nil
+	return h, end
+}
+
+// overrideStands reports whether the override in a health is the one in the spec.
+func (in *accountInput) overrideStands(h *v1alpha1.Health) bool {
+	o := in.account.Spec.HealthOverride
+	return o != nil && o.Band == h.Band && o.By == h.Override.By && o.Reason == h.Override.Reason && o.Until == h.Override.Until
+}
+
 // unscored is the health of an account that no model scores: what it was is remembered, what it is is not known.
 func unscored(previous *v1alpha1.Health, now time.Time) *v1alpha1.Health {
-	at := metav1.NewTime(now.UTC().Truncate(time.Second))
+	h := &v1alpha1.Health{Band: v1alpha1.BandUnknown, BandSince: &metav1.Time{Time: now.UTC().Truncate(time.Second)}}
 	if previous == nil {
-		return &v1alpha1.Health{Band: v1alpha1.BandUnknown, BandSince: &at}
+		return h
 	}
-	if previous.Band == v1alpha1.BandUnknown && previous.Score == nil {
-		return previous.DeepCopy()
+	h.LastBand, h.Model, h.ModelGeneration, h.History = previous.LastBand, previous.Model, previous.ModelGeneration, slices.Clone(previous.History)
+	band := previous.Band
+	if o := previous.Override; o != nil {
+		band, h.LastBand = o.ComputedBand, o.ComputedLastBand // A person's band is not what the next score is compared with.
 	}
-	return &v1alpha1.Health{
-		Band: v1alpha1.BandUnknown, BandSince: &at, LastBand: previous.Band,
-		Model: previous.Model, ModelGeneration: previous.ModelGeneration, History: slices.Clone(previous.History),
+	if band != v1alpha1.BandUnknown {
+		h.LastBand = band
+	} else if previous.Override == nil {
+		h.BandSince = previous.BandSince.DeepCopy()
 	}
+	return h
 }
 
 // view is what triggers and texts see of the account.
@@ -130,17 +165,10 @@ func (in *accountInput) view(health *v1alpha1.Health) playbook.View {
 func (in *accountInput) conditions(status *v1alpha1.AccountStatus, left []string) {
 	c := conditions{list: &status.Conditions, generation: in.account.Generation, now: in.now}
 	c.ready(v1alpha1.ReasonEvaluated, "the account was evaluated")
-	switch {
-	case account.Churned(in.account):
-		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonChurned, "the account is churned: it is not scored, and no trigger fires on it")
-	case in.model == nil:
-		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonNoModel, "no HealthScoreModel in this namespace selects the account")
-	case in.model.err != nil:
-		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionFalse, v1alpha1.ReasonModelStalled,
-			fmt.Sprintf("HealthScoreModel %s is stalled: health is as it was before; see kubectl describe hsm %s", in.model.Name, in.model.Name))
-	default:
-		c.set(v1alpha1.ConditionModelApplied, metav1.ConditionTrue, v1alpha1.ReasonModelApplied, "scored by HealthScoreModel "+in.model.Name)
-	}
+	in.modelApplied(c, status.Health)
+	in.scorePartial(c, status.Health)
+	in.healthOverridden(c, status.Health)
+	in.parentCondition(c)
 	c.setIf(len(in.sharedWith) > 0, v1alpha1.ConditionSharedExternalID, v1alpha1.ReasonSharedExternalID, describeShared(in.sharedWith))
 	c.setIf(len(left) > 0, v1alpha1.ConditionPlaybookLimitExceeded, v1alpha1.ReasonTooManyPlaybooks,
 		fmt.Sprintf("an account remembers at most %d episodes; these playbooks have one too many on it, which starts nothing: %s; narrow their accountSelector", maxEpisodes, atMostThree(left)))
@@ -188,10 +216,16 @@ func material(status *v1alpha1.AccountStatus) *v1alpha1.AccountStatus {
 	for i := range m.Health.Measures {
 		e := &m.Health.Measures[i]
 		e.Value, e.Score, e.Points, e.ObservedTime = "", nil, "", nil
+		if e.State == v1alpha1.ValueFresh {
+			e.AsOf = ""
+		}
 	}
 	for i := range m.Health.Facts {
 		e := &m.Health.Facts[i]
 		e.Value, e.ObservedTime = "", nil
+	}
+	for i := range m.Health.RulesApplied {
+		m.Health.RulesApplied[i].Points = 0
 	}
 	return m
 }
@@ -208,9 +242,9 @@ func (in *accountInput) observedTimes(before, after *v1alpha1.AccountStatus) []o
 		return nil
 	}
 	var times []observedTime
-	add := func(ref v1alpha1.MetricReference, own v1alpha1.Duration, was, is *metav1.Time) {
+	add := func(ref v1alpha1.MetricReference, was, is *metav1.Time) {
 		age := in.facts[ref].MaxAge
-		if shorter, _ := value.ParseDuration(own); shorter > 0 && (age == 0 || shorter < age) {
+		if shorter := in.model.result.MaxAge(ref); shorter > 0 && (age == 0 || shorter < age) {
 			age = shorter
 		}
 		if age > 0 && was != nil && is != nil {
@@ -220,12 +254,12 @@ func (in *accountInput) observedTimes(before, after *v1alpha1.AccountStatus) []o
 	for i, m := range in.model.Spec.Measures {
 		if i < len(before.Health.Measures) && i < len(after.Health.Measures) && m.From.Source != "" {
 			ref := v1alpha1.MetricReference{Source: m.From.Source, Metric: m.From.Metric}
-			add(ref, m.MaxAge, before.Health.Measures[i].ObservedTime, after.Health.Measures[i].ObservedTime)
+			add(ref, before.Health.Measures[i].ObservedTime, after.Health.Measures[i].ObservedTime)
 		}
 	}
 	for i, f := range after.Health.Facts {
 		if i < len(before.Health.Facts) {
-			add(v1alpha1.MetricReference{Source: f.Source, Metric: f.Metric}, "", before.Health.Facts[i].ObservedTime, f.ObservedTime)
+			add(v1alpha1.MetricReference{Source: f.Source, Metric: f.Metric}, before.Health.Facts[i].ObservedTime, f.ObservedTime)
 		}
 	}
 	return times

@@ -124,23 +124,41 @@ func (c *Catalog) playbooksIn(ctx context.Context, namespace string) ([]plan, er
 
 // modelFor returns the model that scores an account, also where that one is stalled; nil where none chooses it.
 func modelFor(models []model, a *v1alpha1.Account) *model {
+	m, _ := chooseModel(models, a)
+	return m
+}
+
+// chooseModel returns the model that scores an account, also where that one is stalled, and why that one; nil where none
+// chooses it.
+func chooseModel(models []model, a *v1alpha1.Account) (*model, string) {
 	candidates := make([]score.Candidate, 0, len(models))
 	for i := range models {
 		m := &models[i]
 		// Whom a selector that does not compile chooses is not known: the model keeps the accounts that it scores.
-		if m.selector == nil && a.Status.Health != nil && a.Status.Health.Model == m.Name {
-			return m
+		if m.selector == nil && score.ModelOf(a.Status.Health) == m.Name {
+			return m, "which scored it before its selector became one that cannot be read"
 		}
 		if m.selector != nil {
-			candidates = append(candidates, score.Candidate{
-				Name: m.Name, Priority: m.Spec.Priority, Created: m.CreationTimestamp.Time, Selector: m.selector,
-			})
+			candidates = append(candidates, m.candidate())
 		}
 	}
 	chosen, ok := score.Choose(candidates, a)
 	if !ok {
+		return nil, ""
+	}
+	return findModel(models, chosen.Name), chosen.Why
+}
+
+// candidate returns a model as one that may choose an account. Its selector compiles.
+func (m *model) candidate() score.Candidate {
+	return score.Candidate{Name: m.Name, Priority: m.Spec.Priority, Created: m.CreationTimestamp.Time, Selector: m.selector}
+}
+
+// findModel finds a model by its name; nil where it is not there.
+func findModel(models []model, name string) *model {
+	i := slices.IndexFunc(models, func(m model) bool { return m.Name == name })
+	if i < 0 {
 		return nil
 	}
-	i := slices.IndexFunc(models, func(m model) bool { return m.Name == chosen.Name })
 	return &models[i]
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/metrics"
 	"github.com/perennial-dev/perennial/internal/observe"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -42,6 +43,8 @@ type DataSourceReconciler struct {
 	Sets *Waker
 	// Recorder of events; nil records none.
 	Recorder events.EventRecorder
+	// Metrics count the reads; nil counts none.
+	Metrics *metrics.Activity
 	// Workers is the number of sources that are read at the same time. A slow one occupies a worker until its timeout.
 	Workers int
 
@@ -167,7 +170,9 @@ func (r *DataSourceReconciler) suspend(p *sourcePass) {
 // read reads the source once. What goes wrong is in the status, and tried again.
 func (r *DataSourceReconciler) read(ctx context.Context, p *sourcePass) {
 	p.read, p.memory.handled = true, requestedAt(p.ds)
+	began := r.Clock.Now()
 	snapshot, err := r.fetch(ctx, p)
+	took := r.Clock.Since(began)
 	if ctx.Err() != nil || errors.Is(err, errSuperseded) {
 		p.superseded = err != nil
 		return // a read that was cut off says nothing about the source
@@ -193,6 +198,11 @@ func (r *DataSourceReconciler) read(ctx context.Context, p *sourcePass) {
 		p.failed(told)
 		p.retry(r.Clock.Now(), told)
 	}
+	reason := v1alpha1.ReasonReadSucceeded
+	if told != nil {
+		reason = told.Reason
+	}
+	r.Metrics.SourceRead(p.ds, reason, took)
 }
 
 // fetch reads the source's rows and the values in them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/score"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -36,7 +38,8 @@ func (g *Gatherer) gather(ctx context.Context, acct *v1alpha1.Account) (*account
 	if err != nil {
 		return nil, err
 	}
-	in.model = modelFor(models, acct)
+	in.models = models
+	in.model, in.why = chooseModel(models, acct)
 	if in.playbooks, err = g.Catalog.playbooksIn(ctx, acct.Namespace); err != nil {
 		return nil, err
 	}
@@ -53,6 +56,9 @@ func (g *Gatherer) gather(ctx context.Context, acct *v1alpha1.Account) (*account
 		}
 	}
 	if in.sharedWith, err = g.othersWithSameID(ctx, acct); err != nil {
+		return nil, err
+	}
+	if in.ancestry, in.children, err = g.family(ctx, acct); err != nil {
 		return nil, err
 	}
 	var runs v1alpha1.PlaybookRunList
@@ -157,19 +163,55 @@ func rememberedValues(facts value.Facts, health *v1alpha1.Health, m *model) {
 func missingReferences(ctx context.Context, c client.Reader, namespace string, reads []v1alpha1.MetricReference) ([]string, error) {
 	var missing []string
 	for _, ref := range reads {
-		var source v1alpha1.DataSource
-		err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Source}, &source)
-		if client.IgnoreNotFound(err) != nil {
+		what, _, err := missingReference(ctx, c, namespace, ref)
+		if err != nil {
 			return nil, err
 		}
-		switch {
-		case err != nil:
-			missing = append(missing, "DataSource "+ref.Source)
-		case !slices.ContainsFunc(source.Spec.Metrics, func(m v1alpha1.Metric) bool { return m.Name == ref.Metric }):
-			missing = append(missing, fmt.Sprintf("metric %s of DataSource %s", ref.Metric, ref.Source))
+		if what != "" {
+			missing = append(missing, what)
 		}
 	}
 	return slices.Compact(missing), nil
+}
+
+// missingFields names the fields that refer to DataSources and metrics that are not there.
+func missingFields(ctx context.Context, c client.Reader, namespace string, reads []score.ReadAt) ([]string, error) {
+	var missing []string
+	for _, read := range reads {
+		what, noSource, err := missingReference(ctx, c, namespace, read.Ref)
+		if err != nil {
+			return nil, err
+		}
+		if what == "" {
+			continue
+		}
+		path := read.Path
+		switch {
+		case !strings.HasSuffix(path, ".from"):
+		case noSource:
+			path += ".source"
+		default:
+			path += ".metric"
+		}
+		missing = append(missing, fmt.Sprintf("%s: %s is not there", path, what))
+	}
+	return slices.Compact(missing), nil
+}
+
+// missingReference names what is not there of a DataSource and its metric, and reports whether it is the source; the
+// name is empty where all is there.
+func missingReference(ctx context.Context, c client.Reader, namespace string, ref v1alpha1.MetricReference) (what string, noSource bool, err error) {
+	var source v1alpha1.DataSource
+	switch err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Source}, &source); {
+	case client.IgnoreNotFound(err) != nil:
+		return "", false, err
+	case err != nil:
+		return "DataSource " + ref.Source, true, nil
+	case !slices.ContainsFunc(source.Spec.Metrics, func(m v1alpha1.Metric) bool { return m.Name == ref.Metric }):
+		return fmt.Sprintf("metric %s of DataSource %s", ref.Metric, ref.Source), false, nil
+	default:
+		return "", false, nil
+	}
 }
 
 // sourcesOf returns the names of the DataSources that are read, for an index.

@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/score"
 )
 
 // countDelay gathers many changes of accounts into one count of them.
@@ -53,7 +52,8 @@ func (r *HealthScoreModelReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("healthscoremodel").
-		For(&v1alpha1.HealthScoreModel{}).
+		For(&v1alpha1.HealthScoreModel{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.HealthScoreModel{}, ownStatus()).
 		Watches(&v1alpha1.Account{}, modelsOfAccount()).
 		Watches(&v1alpha1.DataSource{}, lookUp(r.Client, &v1alpha1.HealthScoreModelList{}, IndexReadSource), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
@@ -84,88 +84,36 @@ func (r *HealthScoreModelReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	return writeStatus(ctx, r.Client, &m)
 }
 
-// setStatus computes a model's status.
-func (r *HealthScoreModelReconciler) setStatus(ctx context.Context, m *v1alpha1.HealthScoreModel) error {
-	compiled := r.Catalog.compileModel(m)
-	var accounts v1alpha1.AccountList
-	if err := r.List(ctx, &accounts, client.InNamespace(m.Namespace), client.MatchingFields{IndexModel: m.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return err
+// recount counts a model's accounts anew, soon: what many accounts change becomes one count and one write.
+func recount(q workqueue.TypedRateLimitingInterface[reconcile.Request], namespace, name string) {
+	if name != "" {
+		q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}, countDelay)
 	}
-	m.Status.Accounts = int32(min(len(accounts.Items), 1<<30))
-	m.Status.ObservedGeneration = m.Generation
-	m.Status.LastHandledRequestedAt = requestedAt(m)
-	c := conditions{list: &m.Status.Conditions, generation: m.Generation, now: r.Clock.Now()}
-	if compiled.err != nil {
-		c.stalled(v1alpha1.ReasonInvalidSpec, compiled.err.Error())
-		return nil
-	}
-	missing, err := missingReferences(ctx, r.Client, m.Namespace, compiled.result.Reads())
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		c.reconciling(v1alpha1.ReasonReferenceNotFound, notThere(missing))
-		return nil
-	}
-	misfits, err := r.misfits(ctx, m)
-	if err != nil {
-		return err
-	}
-	if len(misfits) > 0 {
-		c.reconciling(v1alpha1.ReasonTypeMismatch, "these measures are Missing for every account: "+atMostThree(misfits))
-		return nil
-	}
-	c.ready(v1alpha1.ReasonReady, "the model is in use")
-	return nil
 }
 
-// misfits names the measures whose scale cannot use the type of their metric. The model or the source can change that.
-func (r *HealthScoreModelReconciler) misfits(ctx context.Context, m *v1alpha1.HealthScoreModel) ([]string, error) {
-	var misfits []string
-	for _, measure := range m.Spec.Measures {
-		if measure.Scale == nil || measure.From.Source == "" {
-			continue
-		}
-		wants := v1alpha1.MetricNumber
-		if len(measure.Scale.Categories) > 0 {
-			wants = v1alpha1.MetricCategory
-		}
-		var source v1alpha1.DataSource
-		if err := r.Get(ctx, types.NamespacedName{Namespace: m.Namespace, Name: measure.From.Source}, &source); err != nil {
-			return nil, client.IgnoreNotFound(err)
-		}
-		for _, metric := range source.Spec.Metrics {
-			if metric.Name == measure.From.Metric && metric.Type != wants {
-				misfits = append(misfits, fmt.Sprintf("spec.measures[%s]: its scale is for type %s, and metric %s of DataSource %s is of type %s",
-					measure.Name, wants, metric.Name, source.Name, metric.Type))
-			}
-		}
-	}
-	return misfits, nil
-}
-
-// notThere says what is missing and that nothing else needs to be done about it.
-func notThere(missing []string) string {
-	return fmt.Sprintf("not there: %s; until it is, its values count as not readable", strings.Join(missing[:min(len(missing), 10)], ", "))
-}
-
-// modelsOfAccount counts a model's accounts anew when the model of an account changes.
+// modelsOfAccount counts the accounts of a model anew when one of them comes, goes, or counts differently.
 func modelsOfAccount() handler.EventHandler {
-	count := func(q workqueue.TypedRateLimitingInterface[reconcile.Request], obj client.Object) {
-		for _, name := range scoringModel(obj) {
-			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: name}}, countDelay)
-		}
-	}
 	return handler.Funcs{
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			count(q, e.Object)
+			recount(q, e.Object.GetNamespace(), modelOf(e.Object))
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			before, after := scoringModel(e.ObjectOld), scoringModel(e.ObjectNew)
-			if strings.Join(before, "") != strings.Join(after, "") {
-				count(q, e.ObjectOld)
-				count(q, e.ObjectNew)
+			if !score.SameInSummary(e.ObjectOld.(*v1alpha1.Account), e.ObjectNew.(*v1alpha1.Account)) {
+				recount(q, e.ObjectNew.GetNamespace(), modelOf(e.ObjectOld))
+				recount(q, e.ObjectNew.GetNamespace(), modelOf(e.ObjectNew))
 			}
 		},
 	}
+}
+
+// modelOf returns the name of the model that computed an account's health; empty where none did.
+func modelOf(obj client.Object) string { return score.ModelOf(obj.(*v1alpha1.Account).Status.Health) }
+
+// ownStatus looks at a model again after its status was written: what it was computed from may have changed since, and a
+// model that a spec did not change is looked at no sooner, so that counts which move all the time are written once in a
+// while.
+func ownStatus() handler.EventHandler {
+	return handler.Funcs{UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		recount(q, e.ObjectNew.GetNamespace(), e.ObjectNew.GetName())
+	}}
 }

@@ -20,8 +20,10 @@ const (
 	IndexExternalID = "externalID"
 	// IndexDuePlaybook finds accounts that have an episode in the state Due, by playbook.
 	IndexDuePlaybook = "duePlaybook"
-	// IndexModel finds accounts by the HealthScoreModel that scores them.
+	// IndexModel finds accounts by the HealthScoreModel that computed their health.
 	IndexModel = "model"
+	// IndexParent finds accounts by the account that they are part of.
+	IndexParent = "spec.parentRef.name"
 	// IndexStale finds accounts that show a Stale value, under "true".
 	IndexStale = "stale"
 	// IndexReadSource finds models and playbooks by a DataSource that they read.
@@ -51,6 +53,7 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Account{}, IndexExternalID, accountExternalIDs},
 		{&v1alpha1.Account{}, IndexDuePlaybook, duePlaybooks},
 		{&v1alpha1.Account{}, IndexModel, scoringModel},
+		{&v1alpha1.Account{}, IndexParent, accountParent},
 		{&v1alpha1.Account{}, IndexStale, staleValues},
 		{&v1alpha1.DataSource{}, IndexConfigMap, sourceConfigMap},
 		{&v1alpha1.AccountSet{}, IndexSetSource, setSource},
@@ -101,11 +104,10 @@ func duePlaybooks(obj client.Object) []string {
 }
 
 func scoringModel(obj client.Object) []string {
-	status := obj.(*v1alpha1.Account).Status
-	if status.Health == nil || !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionModelApplied) {
-		return nil
+	if name := modelOf(obj); name != "" {
+		return []string{name}
 	}
-	return []string{status.Health.Model}
+	return nil
 }
 
 func sourceConfigMap(obj client.Object) []string {

@@ -16,6 +16,8 @@ import (
 type Progress struct {
 	// Playbooks is woken when an account that a playbook waits for was evaluated.
 	Playbooks *Waker
+	// Evaluated, where it is set, is called with every account that was evaluated. Tests count with it.
+	Evaluated func(types.NamespacedName)
 
 	mu       sync.Mutex
 	accounts map[types.NamespacedName]evaluation
@@ -33,13 +35,17 @@ type evaluation struct {
 // wakeDelay gathers many evaluations into one look at a playbook.
 const wakeDelay = 200 * time.Millisecond
 
-// evaluated notes that an account's status is current.
-func (p *Progress) evaluated(account types.NamespacedName, e evaluation) {
+// evaluated notes that an account's status is current, and reports whether it is the first time.
+func (p *Progress) evaluated(account types.NamespacedName, e evaluation) (first bool) {
+	if p.Evaluated != nil {
+		p.Evaluated(account)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.accounts == nil {
 		p.accounts = map[types.NamespacedName]evaluation{}
 	}
+	_, known := p.accounts[account]
 	p.accounts[account] = e
 	for playbook := range p.waiting {
 		if playbook.Namespace == account.Namespace {
@@ -47,6 +53,36 @@ func (p *Progress) evaluated(account types.NamespacedName, e evaluation) {
 			delete(p.waiting, playbook)
 		}
 	}
+	return !known
+}
+
+// standing is how far the evaluations of some accounts have come.
+type standing int
+
+const (
+	// known: the cache shows what came of them, or something newer.
+	known standing = iota
+	// onTheWay: they were evaluated, and the cache does not show it yet.
+	onTheWay
+	// unknown: one was not evaluated since the operator started. What it shows is from before.
+	unknown
+)
+
+// of says how far the evaluations of accounts, as the cache shows them, have come.
+func (p *Progress) of(accounts []*v1alpha1.Account) standing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := known
+	for _, account := range accounts {
+		e, ok := p.accounts[client.ObjectKeyFromObject(account)]
+		switch {
+		case !ok:
+			return unknown
+		case !e.shownBy(account.ResourceVersion, atLeast):
+			all = onTheWay
+		}
+	}
+	return all
 }
 
 // forget drops an account that is gone.

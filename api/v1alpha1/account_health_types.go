@@ -37,9 +37,14 @@ type Health struct {
 	// +optional
 	LastBand BandName `json:"lastBand,omitempty"`
 
-	// pendingBand is the band that the account will enter when the model's bandChange.hold has passed.
+	// pendingBand is the band that the account will enter when the model's bandChange.hold has passed. While the band is
+	// overridden, it is about the band that the score calls for.
 	// +optional
 	PendingBand *PendingBand `json:"pendingBand,omitempty"`
+
+	// override is present while a person has set the band: spec.healthOverride. The score goes on as it would.
+	// +optional
+	Override *AppliedOverride `json:"override,omitempty"`
 
 	// previousScore is the score before it last changed under this generation of the model.
 	// +optional
@@ -83,7 +88,7 @@ type Health struct {
 	// +kubebuilder:validation:MaxItems=64
 	Measures []MeasureScore `json:"measures,omitempty"`
 
-	// facts are the values that rules and triggers in force read and that no measure holds.
+	// facts are the values that rules, expressions and triggers in force read and that no measure holds.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -95,14 +100,15 @@ type Health struct {
 	// +kubebuilder:validation:MaxItems=16
 	RulesApplied []AppliedRule `json:"rulesApplied,omitempty"`
 
-	// changes says why the score last moved: by measure, in points, the largest first; or by a change of the model.
+	// changes says why the score last moved, in points that add up to the difference: the model, rules, then measures, the
+	// largest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Changes []string `json:"changes,omitempty"`
 
 	// history is at most thirty earlier scores, one for a UTC day on which the score changed, oldest first:
-	// day, score, band, model/generation.
+	// day, score, band, model/generation. A band that a person had set is marked: Critical(override).
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=30
@@ -115,9 +121,38 @@ type PendingBand struct {
 	// +required
 	Band BandName `json:"band"`
 
-	// since is when the score first called for that band.
+	// since is when the score began to call for that band, or one beyond it.
 	// +required
 	Since metav1.Time `json:"since"`
+
+	// effectiveTime is when the account will enter the band, if the score calls for it until then.
+	// +optional
+	EffectiveTime *metav1.Time `json:"effectiveTime,omitempty"`
+}
+
+// AppliedOverride is a band that a person has set, and the one that the score calls for.
+type AppliedOverride struct {
+	// by is who set it.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	By string `json:"by"`
+
+	// reason that the person gave.
+	// +required
+	// +kubebuilder:validation:MaxLength=256
+	Reason string `json:"reason"`
+
+	// until is the last day on which it holds.
+	// +required
+	Until Date `json:"until"`
+
+	// computedBand is the band that the account would be in without it.
+	// +required
+	ComputedBand BandName `json:"computedBand"`
+
+	// computedLastBand is, while computedBand is Unknown, the last one before that was not.
+	// +optional
+	ComputedLastBand BandName `json:"computedLastBand,omitempty"`
 }
 
 // DimensionScore is one dimension's part of the score.
@@ -145,6 +180,11 @@ type MeasureScore struct {
 	// +optional
 	Dimension string `json:"dimension,omitempty"`
 
+	// from is where the value comes from: "<source>.<metric>", "measurement <name>", "children <mode>", or "expression" and
+	// a digest of it. A value of another origin is not what the measure remembers.
+	// +optional
+	From string `json:"from,omitempty"`
+
 	// value as it was observed. Absent while Missing, unless the measure keeps the last known one (whenMissing: LastKnown).
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
@@ -163,12 +203,21 @@ type MeasureScore struct {
 	// +optional
 	State ValueState `json:"state,omitempty"`
 
-	// observedTime is when the value was true.
+	// observedTime is when the value was true; of an expression, the oldest of the values that it reads.
 	// +optional
 	ObservedTime *metav1.Time `json:"observedTime,omitempty"`
+
+	// asOf is the day for which a value, or its score, that changes with the day was computed. Without a fresh value it does
+	// not go on changing.
+	// +optional
+	AsOf Date `json:"asOf,omitempty"`
+
+	// message says why an expression has no result.
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
-// Fact is a value that a rule or trigger reads.
+// Fact is a value that a rule, a measure's expression or a trigger reads.
 type Fact struct {
 	// source that gave the value; empty for a measurement entered by hand.
 	// +optional
@@ -201,6 +250,10 @@ type AppliedRule struct {
 	// effect of the rule: for example "cap 39".
 	// +required
 	Effect string `json:"effect"`
+
+	// points that the rule adds to the score, or takes from it; absent where it changes nothing.
+	// +optional
+	Points int32 `json:"points,omitempty"`
 
 	// held is true while the rule cannot be evaluated and keeps its last effect.
 	// +optional

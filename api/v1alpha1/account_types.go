@@ -15,10 +15,13 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Owner",type=string,JSONPath=`.spec.owner`
 // +kubebuilder:printcolumn:name="Renewal",type=string,JSONPath=`.spec.contract.renewalDate`
 // +kubebuilder:printcolumn:name="Tasks",type=integer,JSONPath=`.status.openTasks`
+// +kubebuilder:printcolumn:name="Override",type=string,JSONPath=`.status.health.override.by`
 // +kubebuilder:printcolumn:name="Stage",type=string,priority=1,JSONPath=`.spec.lifecycleStage`
 // +kubebuilder:printcolumn:name="Touch",type=string,priority=1,JSONPath=`.spec.touchModel`
 // +kubebuilder:printcolumn:name="Coverage",type=integer,priority=1,JSONPath=`.status.health.coverage`
 // +kubebuilder:printcolumn:name="Model",type=string,priority=1,JSONPath=`.status.health.model`
+// +kubebuilder:printcolumn:name="Parent",type=string,priority=1,JSONPath=`.spec.parentRef.name`
+// +kubebuilder:printcolumn:name="Total ARR",type=integer,priority=1,JSONPath=`.status.rollup.arr`
 // +kubebuilder:printcolumn:name="Ready",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Name of Customer",type=string,priority=1,JSONPath=`.spec.displayName`
@@ -27,6 +30,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:selectablefield:JSONPath=`.spec.owner`
 // +kubebuilder:selectablefield:JSONPath=`.spec.lifecycleStage`
 // +kubebuilder:selectablefield:JSONPath=`.spec.touchModel`
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.parentRef) || self.spec.parentRef.name != self.metadata.name",message="spec.parentRef: an account cannot be part of itself"
 type Account struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -119,6 +123,40 @@ type AccountSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Measurements []Measurement `json:"measurements,omitempty"`
+
+	// healthOverride sets the band by hand, for a while: what a person knows and no source does. The score goes on as it
+	// would, and the band returns to it by itself.
+	// +optional
+	HealthOverride *HealthOverride `json:"healthOverride,omitempty"`
+
+	// parentRef names the account that this one is part of: the group of a subsidiary, say. A model of the parent uses its
+	// children's scores with from.children.
+	// +optional
+	ParentRef *LocalReference `json:"parentRef,omitempty"`
+}
+
+// HealthOverride is a band that a person sets.
+type HealthOverride struct {
+	// band that the account is in while the override holds: one of the bands of its model.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self != 'Unknown'",message="Unknown is not a judgement; choose one of the model's bands"
+	Band BandName `json:"band"`
+
+	// reason that others will read.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Reason string `json:"reason"`
+
+	// by is who says so.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	By string `json:"by"`
+
+	// until is the last day on which the override holds, in the operator's time zone.
+	// +required
+	Until Date `json:"until"`
 }
 
 // TeamMember is a person in a role.
@@ -214,6 +252,10 @@ type AccountStatus struct {
 	// +optional
 	Health *Health `json:"health,omitempty"`
 
+	// rollup is this account and all accounts below it together. Absent where it has no children.
+	// +optional
+	Rollup *Rollup `json:"rollup,omitempty"`
+
 	// playbooks is, for each playbook that watches this account, where its episode stands.
 	// +optional
 	// +listType=atomic
@@ -223,4 +265,15 @@ type AccountStatus struct {
 	// openTasks is the number of tasks on this account that wait for somebody.
 	// +optional
 	OpenTasks int32 `json:"openTasks"`
+}
+
+// Rollup is an account and all accounts below it together. Churned accounts are left out, with all below them.
+type Rollup struct {
+	// accounts below this one, at every level.
+	// +required
+	Accounts int32 `json:"accounts"`
+
+	// arr is the annual recurring revenue of this account and all below it.
+	// +required
+	ARR int64 `json:"arr"`
 }

@@ -18,6 +18,13 @@ const (
 	ConditionModelApplied = "ModelApplied"
 	// ConditionSharedExternalID, on an Account, is True while another account claims one of its external ids.
 	ConditionSharedExternalID = "SharedExternalID"
+	// ConditionScorePartial, on an Account, is True while weight is out of its score because a source cannot be read: the
+	// band stands meanwhile.
+	ConditionScorePartial = "ScorePartial"
+	// ConditionHealthOverridden, on an Account with a healthOverride, is True while that sets its band.
+	ConditionHealthOverridden = "HealthOverridden"
+	// ConditionParentResolved, on an Account with a parentRef, is False while that leads nowhere, or in a circle.
+	ConditionParentResolved = "ParentResolved"
 	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember.
 	ConditionPlaybookLimitExceeded = "PlaybookLimitExceeded"
 	// ConditionHeld, on a Playbook, is True while a limit holds runs back; on an AccountSet, while changes wait for approval.
@@ -55,6 +62,13 @@ const (
 	ReasonModelApplied          = "ModelApplied"
 	ReasonChurned               = "Churned"
 	ReasonSharedExternalID      = "SharedExternalID"
+	ReasonValuesTooOld          = "ValuesTooOld"
+	ReasonOverridden            = "Overridden"
+	ReasonExpired               = "Expired"
+	ReasonUnknownBand           = "UnknownBand"
+	ReasonParentFound           = "ParentFound"
+	ReasonParentNotFound        = "ParentNotFound"
+	ReasonParentCycle           = "ParentCycle"
 	ReasonTooManyPlaybooks      = "TooManyPlaybooks"
 	ReasonLimitReached          = "LimitReached"
 	ReasonApprovalNeeded        = "ApprovalNeeded"

@@ -10,6 +10,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Priority",type=integer,JSONPath=`.spec.priority`
 // +kubebuilder:printcolumn:name="Accounts",type=integer,JSONPath=`.status.accounts`
+// +kubebuilder:printcolumn:name="Score",type=integer,JSONPath=`.status.averageScore`
+// +kubebuilder:printcolumn:name="Coverage",type=integer,JSONPath=`.status.averageCoverage`
+// +kubebuilder:printcolumn:name="Bands",type=string,JSONPath=`.status.summary`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type HealthScoreModel struct {
@@ -20,7 +23,7 @@ type HealthScoreModel struct {
 	// +required
 	Spec HealthScoreModelSpec `json:"spec"`
 
-	// status says whether the model is in use.
+	// status says whether the model is in use, and how its accounts do.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
 	Status HealthScoreModelStatus `json:"status,omitempty"`
@@ -155,151 +158,6 @@ type Dimension struct {
 	Weight int32 `json:"weight"`
 }
 
-// WhenMissing says what a measure without a usable value counts as.
-//
-// +kubebuilder:validation:Enum=Skip;Worst;Neutral;Best;LastKnown
-type WhenMissing string
-
-// What a measure without a value counts as.
-const (
-	// MissingSkip leaves the measure out; its weight goes to the others.
-	MissingSkip WhenMissing = "Skip"
-	// MissingWorst counts it as 0.
-	MissingWorst WhenMissing = "Worst"
-	// MissingNeutral counts it as 50.
-	MissingNeutral WhenMissing = "Neutral"
-	// MissingBest counts it as 100.
-	MissingBest WhenMissing = "Best"
-	// MissingLastKnown keeps its last score.
-	MissingLastKnown WhenMissing = "LastKnown"
-)
-
-// Measure is a value that is scored.
-//
-// +kubebuilder:validation:XValidation:rule="self.weight == 0 || has(self.scale)",message="scale: needed for a measure with a weight; weight: 0 records the value without scoring it"
-type Measure struct {
-	// name of the measure, unique in the model. Expressions read it as measures['name'].
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Name string `json:"name"`
-
-	// dimension that the measure belongs to.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	Dimension string `json:"dimension"`
-
-	// weight within the dimension. 0 records the value, for rules and triggers, without scoring it.
-	// +required
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=10000
-	Weight int32 `json:"weight"`
-
-	// from is where the value comes from.
-	// +required
-	From ValueFrom `json:"from"`
-
-	// maxAge after which the value is Stale, where that is sooner than the source's own maxAge.
-	// +optional
-	MaxAge Duration `json:"maxAge,omitempty"`
-
-	// scale turns the value into a score.
-	// +optional
-	Scale *Scale `json:"scale,omitempty"`
-
-	// whenMissing says what a Missing or Stale value counts as: Skip (the default; its weight goes to the others), Worst
-	// (0), Neutral (50), Best (100) or LastKnown. A source that cannot be read is not a missing value: the last score stands.
-	// +optional
-	WhenMissing WhenMissing `json:"whenMissing,omitempty"`
-}
-
-// ValueFrom is where a value comes from.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.measurement) ? !has(self.source) && !has(self.metric) : has(self.source) && has(self.metric)",message="either source and metric, or measurement"
-type ValueFrom struct {
-	// source is the name of a DataSource in this namespace; metric goes with it.
-	// +optional
-	// +kubebuilder:validation:MaxLength=63
-	Source string `json:"source,omitempty"`
-
-	// metric is a metric of that DataSource.
-	// +optional
-	// +kubebuilder:validation:MaxLength=63
-	Metric string `json:"metric,omitempty"`
-
-	// measurement is the name of a value in the account's spec.measurements.
-	// +optional
-	// +kubebuilder:validation:MaxLength=63
-	Measurement string `json:"measurement,omitempty"`
-}
-
-// Scale turns a value into a score from 0 to 100.
-//
-// +kubebuilder:validation:ExactlyOneOf=linear;steps;categories
-type Scale struct {
-	// linear: worst scores 0, best scores 100, in proportion between, the nearer end beyond. A worst above best inverts.
-	// +optional
-	Linear *LinearScale `json:"linear,omitempty"`
-
-	// steps: the score of the highest min that the value reaches; below the lowest min the score is 0.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
-	Steps []Step `json:"steps,omitempty"`
-
-	// categories: the score of each word. A word that is not listed counts as Missing.
-	// +optional
-	// +listType=map
-	// +listMapKey=value
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	Categories []CategoryScore `json:"categories,omitempty"`
-}
-
-// LinearScale is a straight line between two values.
-//
-// +kubebuilder:validation:XValidation:rule="string(self.worst) != string(self.best)",message="worst and best must differ"
-type LinearScale struct {
-	// worst is the value that scores 0.
-	// +required
-	Worst Decimal `json:"worst"`
-
-	// best is the value that scores 100.
-	// +required
-	Best Decimal `json:"best"`
-}
-
-// Step is one step of a scale.
-type Step struct {
-	// min is the lowest value of the step, inclusive.
-	// +required
-	Min Decimal `json:"min"`
-
-	// score of the step.
-	// +required
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=100
-	Score int32 `json:"score"`
-}
-
-// CategoryScore is the score of one word.
-type CategoryScore struct {
-	// value is the word, as the source writes it.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=128
-	Value string `json:"value"`
-
-	// score of the word.
-	// +required
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=100
-	Score int32 `json:"score"`
-}
-
 // RuleTiming says when a rule may change the band.
 //
 // +kubebuilder:validation:Enum=Held;Immediate
@@ -352,7 +210,7 @@ type Rule struct {
 	Timing RuleTiming `json:"timing,omitempty"`
 }
 
-// HealthScoreModelStatus says whether the model is in use.
+// HealthScoreModelStatus says whether the model is in use, and how its accounts do.
 type HealthScoreModelStatus struct {
 	// conditions: Ready means that the model compiles and that all it refers to is there.
 	// +optional
@@ -374,4 +232,66 @@ type HealthScoreModelStatus struct {
 	// accounts is the number of accounts that the model scores.
 	// +optional
 	Accounts int32 `json:"accounts"`
+
+	// summary is the number of accounts in each band: 31 Healthy, 6 AtRisk, 3 Critical.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Summary string `json:"summary,omitempty"`
+
+	// bands are the accounts in each band and what they are worth, in the model's order of bands, best first; then bands
+	// that the model had once and accounts still show; then Unknown.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Bands []BandSummary `json:"bands,omitempty"`
+
+	// averageScore of the accounts that have a score, 0 to 100, rounded to a whole number.
+	// +optional
+	AverageScore *int32 `json:"averageScore,omitempty"`
+
+	// averageCoverage of the accounts, in percent, rounded down to a whole number.
+	// +optional
+	AverageCoverage *int32 `json:"averageCoverage,omitempty"`
+
+	// missing are the measures of which accounts have no fresh value: those with a weight first, then those that most accounts
+	// lack. A measure that most accounts lack is a broken feed, most often.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Missing []MissingMeasure `json:"missing,omitempty"`
+}
+
+// BandSummary is the accounts of a model in one band.
+type BandSummary struct {
+	// name of the band.
+	// +required
+	Name BandName `json:"name"`
+
+	// accounts in the band.
+	// +required
+	Accounts int32 `json:"accounts"`
+
+	// arr is the sum of these accounts' annual recurring revenue.
+	// +required
+	ARR int64 `json:"arr"`
+}
+
+// MissingMeasure is how many accounts of a model have no fresh value of a measure.
+type MissingMeasure struct {
+	// measure is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Measure string `json:"measure"`
+
+	// accounts that have no fresh value of it, for whatever reason.
+	// +required
+	Accounts int32 `json:"accounts"`
+
+	// stale is how many of these have a value that is too old.
+	// +optional
+	Stale int32 `json:"stale,omitempty"`
+
+	// errored is how many of these have a value that cannot be read now.
+	// +optional
+	Errored int32 `json:"errored,omitempty"`
 }

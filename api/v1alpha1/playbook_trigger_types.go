@@ -132,3 +132,23 @@ type LifecycleTrigger struct {
 	// +kubebuilder:validation:MaxItems=16
 	Stages []LifecycleStage `json:"stages"`
 }
+
+// ValueFrom is where a value comes from.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.measurement) ? !has(self.source) && !has(self.metric) : has(self.source) && has(self.metric)",message="either source and metric, or measurement"
+type ValueFrom struct {
+	// source is the name of a DataSource in this namespace; metric goes with it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Source string `json:"source,omitempty"`
+
+	// metric is a metric of that DataSource.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Metric string `json:"metric,omitempty"`
+
+	// measurement is the name of a value in the account's spec.measurements.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Measurement string `json:"measurement,omitempty"`
+}

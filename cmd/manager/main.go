@@ -11,6 +11,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/perennial-dev/perennial/internal/manager"
 )
@@ -33,6 +34,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("no cluster to work on: %w; pass --kubeconfig or set KUBECONFIG", err)
 	}
+	flags.Registerer = metrics.Registry
 	mgr, err := manager.New(cfg, flags.Options)
 	if err != nil {
 		return err

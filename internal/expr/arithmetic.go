@@ -3,6 +3,7 @@ package expr
 import (
 	"math"
 	"strings"
+	"time"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/decls"
@@ -151,7 +152,8 @@ func moveTime(t types.Timestamp, d types.Duration, exact ref.Val, sign int) ref.
 	if types.IsError(exact) || d.Duration%value.Day != 0 || !value.StartOfDay(t.Time, t.Location()).Equal(t.Time) {
 		return exact
 	}
-	return types.Timestamp{Time: t.AddDate(0, 0, sign*int(d.Duration/value.Day))}
+	day := time.Date(t.Year(), t.Month(), t.Day()+sign*int(d.Duration/value.Day), 0, 0, 0, 0, time.UTC)
+	return types.Timestamp{Time: value.DayIn(day, t.Location())}
 }
 
 // boundedReplace declares replace as CEL's string library does, with a bound on the result: a short expression could

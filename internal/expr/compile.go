@@ -17,7 +17,7 @@ func compile(c Context, source string) (compiled, error) {
 	if err != nil {
 		return compiled{}, err
 	}
-	program, err := env.cel.Program(checked, programOptions()...)
+	program, err := env.cel.Program(checked, env.programOptions(checked)...)
 	if err != nil {
 		return compiled{}, compileError{line: 1, column: 1, message: err.Error()}
 	}

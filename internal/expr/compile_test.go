@@ -15,7 +15,7 @@ func TestCompileBoolErrors(t *testing.T) {
 		expression v1alpha1.Expression
 		want       string
 	}{
-		"a misspelt field of the account's spec":  {ContextRule, "account.spec.ownr == 'x'", "column 13: undefined field 'ownr' of account.spec; it has contract, displayName, externalIDs, lifecycleStage, measurements, owner, team, touchModel"},
+		"a misspelt field of the account's spec":  {ContextRule, "account.spec.ownr == 'x'", "column 13: undefined field 'ownr' of account.spec; it has contract, displayName, externalIDs, healthOverride, lifecycleStage, measurements, owner, parentRef, team, touchModel"},
 		"a misspelt field of health":              {ContextStep, "health.scor < 3", "column 7: undefined field 'scor' of health; it has band, coverage, lastBand, model, previousScore, score, trend"},
 		"a misspelt field of a measure":           {ContextStep, "measures['a'].scor < 3", "column 14: undefined field 'scor' of a measure; it has score, value"},
 		"a misspelt field inside a loop":          {ContextRule, "account.spec.team.all(m, m.rol == 'x')", "column 27: undefined field 'rol'"},

@@ -21,6 +21,9 @@ const (
 	// maxCost bounds one evaluation, in CEL's units of cost: a rule costs ten or so, a loop over a team a hundred, a search
 	// in the longest text some thousands. It is a few milliseconds at most.
 	maxCost = 50_000
+	// smallCost is up to which cost an expression is not watched while it runs: it cannot cost more, whatever it reads. So
+	// are most without loops and functions of texts.
+	smallCost = 500
 )
 
 // environment is what the expressions of one context are compiled in.
@@ -40,6 +43,12 @@ var environments = map[Context]func() (*environment, error){
 	}),
 	ContextRow: sync.OnceValues(func() (*environment, error) {
 		return newEnvironment(rootRow, varToday)
+	}),
+	ContextMeasure: sync.OnceValues(func() (*environment, error) {
+		return newEnvironment(rootMetrics, varAccount, varToday)
+	}),
+	ContextScale: sync.OnceValues(func() (*environment, error) {
+		return newEnvironment(varValue, varAccount, varToday)
 	}),
 }
 
@@ -61,6 +70,7 @@ func variableTypes() map[string]*cel.Type {
 		varAccount:   accountSchema.typ,
 		varHealth:    healthSchema.typ,
 		varScore:     cel.DoubleType,
+		varValue:     cel.DynType,
 		varToday:     cel.TimestampType,
 	}
 }
@@ -110,11 +120,13 @@ func baseOptions() []cel.EnvOption {
 	)
 }
 
-// programOptions bound an evaluation.
-func programOptions() []cel.ProgramOption {
-	return []cel.ProgramOption{
-		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost),
-		cel.CostTracking(&library.CostEstimator{}),
-		cel.CostLimit(maxCost),
+// programOptions bound an evaluation. To count its cost takes time, so that is left out where the text shows that it is
+// small.
+func (e *environment) programOptions(checked *cel.Ast) []cel.ProgramOption {
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	estimator := &library.CostEstimator{}
+	if cost, err := e.cel.EstimateCost(checked, estimator); err == nil && cost.Max <= smallCost {
+		return options
 	}
+	return append(options, cel.CostTracking(estimator), cel.CostLimit(maxCost))
 }

@@ -48,6 +48,11 @@ const (
 	errNotAPeriod   evalError = "not a duration: write 36h, 90d or 12w"
 	errTooManyDays  evalError = "more than 100000 days"
 	errNotFinite    evalError = "not a finite number"
+	errNotANumber   evalError = "the result is not a number"
+	errTooLarge     evalError = "a number of more than twelve digits before the point"
+	errLongResult   evalError = "a text of more than 128 bytes"
+	errNoResult     evalError = "there is no result"
+	errNotAValue    evalError = "the result is not a number, text or time"
 	errNoText       evalError = "a value that cannot be written as text: name one of its fields"
 	errConversion   evalError = "a value is not what the expression needs"
 )

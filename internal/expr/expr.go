@@ -20,6 +20,10 @@ const (
 	ContextStep
 	// ContextRow is the template of an AccountSet: row.
 	ContextRow
+	// ContextMeasure is a measure of a model: metrics, account.
+	ContextMeasure
+	// ContextScale is the scale of a measure: value, account.
+	ContextScale
 )
 
 // Reads is what an expression reads, each list sorted and without duplicates.
@@ -59,6 +63,8 @@ type Vars struct {
 	Health *v1alpha1.Health
 	// Score before the rule, 0 to 100.
 	Score int32
+	// Value that a scale turns into a score.
+	Value value.Value
 	// Metrics that have a value.
 	Metrics map[v1alpha1.MetricReference]value.Value
 	// Measures by name.

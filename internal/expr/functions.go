@@ -103,7 +103,7 @@ func dayOf(v ref.Val, location *time.Location) (time.Time, error) {
 		return day, nil
 	case types.Timestamp:
 		if v.Location() == time.UTC && v.Time.Equal(v.Truncate(value.Day)) {
-			return time.Date(v.Year(), v.Month(), v.Day(), 0, 0, 0, 0, location), nil
+			return value.DayIn(v.Time, location), nil
 		}
 		return value.StartOfDay(v.Time, location), nil
 	}
@@ -130,11 +130,11 @@ func nextAnniversary(today, day time.Time) ref.Val {
 }
 
 func inYears(day time.Time, years int) time.Time {
-	moved := day.AddDate(years, 0, 0)
+	moved := time.Date(day.Year()+years, day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
 	if moved.Month() != day.Month() {
 		moved = moved.AddDate(0, 0, -1)
 	}
-	return moved
+	return value.DayIn(moved, day.Location())
 }
 
 func days(v ref.Val) ref.Val {

@@ -34,6 +34,17 @@ var (
 		"seats":       number(func(c *v1alpha1.Contract) *int64 { return c.Seats }),
 	})
 
+	overrideSchema = newSchema("account.spec.healthOverride", map[string]field{
+		"band":   text(func(o *v1alpha1.HealthOverride) string { return string(o.Band) }),
+		"reason": text(func(o *v1alpha1.HealthOverride) string { return o.Reason }),
+		"by":     text(func(o *v1alpha1.HealthOverride) string { return o.By }),
+		"until":  text(func(o *v1alpha1.HealthOverride) string { return string(o.Until) }),
+	})
+
+	parentSchema = newSchema("account.spec.parentRef", map[string]field{
+		"name": text(func(r *v1alpha1.LocalReference) string { return r.Name }),
+	})
+
 	specSchema = newSchema("account.spec", map[string]field{
 		"displayName":    text(func(s *v1alpha1.AccountSpec) string { return s.DisplayName }),
 		"externalIDs":    on(types.NewMapType(types.StringType, types.NewListType(types.StringType)), externalIDs),
@@ -43,15 +54,12 @@ var (
 		"team": on(types.NewListType(teamMemberSchema.typ), func(s *v1alpha1.AccountSpec) (ref.Val, bool) {
 			return objects(teamMemberSchema, s.Team)
 		}),
-		"contract": on(contractSchema.typ, func(s *v1alpha1.AccountSpec) (ref.Val, bool) {
-			if s.Contract == nil {
-				return nil, false
-			}
-			return object{schema: contractSchema, of: s.Contract}, true
-		}),
+		"contract": pointer(contractSchema, func(s *v1alpha1.AccountSpec) *v1alpha1.Contract { return s.Contract }),
 		"measurements": on(types.NewListType(measurementSchema.typ), func(s *v1alpha1.AccountSpec) (ref.Val, bool) {
 			return objects(measurementSchema, s.Measurements)
 		}),
+		"healthOverride": pointer(overrideSchema, func(s *v1alpha1.AccountSpec) *v1alpha1.HealthOverride { return s.HealthOverride }),
+		"parentRef":      pointer(parentSchema, func(s *v1alpha1.AccountSpec) *v1alpha1.LocalReference { return s.ParentRef }),
 	})
 
 	accountSchema = newSchema(varAccount, map[string]field{
@@ -81,7 +89,9 @@ var (
 // schemas returns every schema by the name of its type.
 func schemas() map[string]*schema {
 	byName := map[string]*schema{}
-	for _, s := range []*schema{teamMemberSchema, measurementSchema, contractSchema, specSchema, accountSchema, healthSchema} {
+	for _, s := range []*schema{
+		teamMemberSchema, measurementSchema, contractSchema, overrideSchema, parentSchema, specSchema, accountSchema, healthSchema,
+	} {
 		byName[s.typ.TypeName()] = s
 	}
 	return byName
@@ -96,6 +106,17 @@ func on[T any](t *types.Type, get func(*T) (ref.Val, bool)) field {
 		}
 		return get(p)
 	}}
+}
+
+// pointer returns a field that is an object, not set where it is nil.
+func pointer[T, O any](s *schema, get func(*T) *O) field {
+	return on(s.typ, func(p *T) (ref.Val, bool) {
+		o := get(p)
+		if o == nil {
+			return nil, false
+		}
+		return object{schema: s, of: o}, true
+	})
 }
 
 // text returns a field that is not set where it is empty.

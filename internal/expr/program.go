@@ -85,6 +85,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 		return object{schema: healthSchema, of: a.vars.Health}, true
 	case varScore:
 		return types.Double(a.vars.Score), true
+	case varValue:
+		return fromValue(a.vars.Value), true
 	case varToday:
 		return types.Timestamp{Time: value.StartOfDay(a.vars.Now, a.vars.location())}, true
 	}

@@ -23,6 +23,7 @@ const (
 	varAccount = "account"
 	varHealth  = "health"
 	varScore   = "score"
+	varValue   = "value"
 	varToday   = "today"
 )
 

@@ -22,6 +22,8 @@ func TestSchemasHaveTheFieldsOfTheAPI(t *testing.T) {
 		"a contract":             {contractSchema, v1alpha1.Contract{}},
 		"a member of the team":   {teamMemberSchema, v1alpha1.TeamMember{}},
 		"a measurement":          {measurementSchema, v1alpha1.Measurement{}},
+		"an override":            {overrideSchema, v1alpha1.HealthOverride{}},
+		"a parent":               {parentSchema, v1alpha1.LocalReference{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []string

@@ -38,6 +38,7 @@ func ParseFlags(args []string) (*Flags, error) {
 	set.StringVar(&f.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease. Empty: the operator's own.")
 	set.StringVar(&f.MetricsAddress, "metrics-bind-address", "0", "Address that serves metrics, for example :8443. 0: none.")
 	set.BoolVar(&f.MetricsSecure, "metrics-secure", true, "Serve metrics over TLS, to those who may get /metrics.")
+	set.BoolVar(&f.MetricsObjectNames, "metrics-object-names", false, "Serve metrics of each account and each source too, with its name as a label. Two series an account, three a source.")
 	set.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "Address that serves /healthz and /readyz. 0: none.")
 	set.StringVar(&f.DataRoot, "data-root", "", "The only folder that SQLite files are read from. Empty: none are.")
 	set.BoolVar(&f.AllowLoopback, "allow-loopback", false, "Let sources be read from this machine itself: 127.0.0.0/8, ::1 and unix sockets. For trying it out.")

@@ -30,6 +30,15 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+func TestNamesOfObjectsAreForThoseWhoAskForThem(t *testing.T) {
+	for _, want := range []bool{false, true} {
+		f, err := ParseFlags(map[bool][]string{true: {"--metrics-object-names"}}[want])
+		if err != nil || f.MetricsObjectNames != want {
+			t.Errorf("MetricsObjectNames is %t, want %t: %v", f.MetricsObjectNames, want, err)
+		}
+	}
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"time"
 
+	prometheusclient "github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -45,6 +47,10 @@ type Options struct {
 	MetricsAddress string
 	// MetricsSecure serves metrics over TLS, to those who may read them.
 	MetricsSecure bool
+	// MetricsObjectNames adds metrics of each account and each source, with its name as a label.
+	MetricsObjectNames bool
+	// Registerer of the operator's own metrics; nil registers none. What MetricsAddress serves is controller-runtime's.
+	Registerer prometheusclient.Registerer
 	// ProbeAddress serves /healthz and /readyz; empty or "0" means not at all.
 	ProbeAddress string
 	// DataRoot is the only folder that SQLite files are read from; empty means that none are.
@@ -63,6 +69,9 @@ type Options struct {
 	MaxBytes int64
 	// Clock tells the time; nil means the real one.
 	Clock clock.PassiveClock
+
+	// evaluated is called with every account that was evaluated: tests count with it.
+	evaluated func(types.NamespacedName)
 }
 
 // workers is how many objects of a kind are worked on at the same time. Most of the time goes to waiting for the API server.
@@ -149,16 +158,27 @@ func keep(obj any) (any, error) { return obj, nil }
 
 // setup adds the reconcilers.
 func (m *Manager) setup(o Options) error {
-	c := m.GetClient()
-	catalog := controllers.NewCatalog(c)
 	store := observe.NewStore()
+	sqlProvider := sql.NewProvider()
+	registry := observe.Registry{
+		observe.ProviderConfigMap:  observe.Factory(configmap.New),
+		observe.ProviderSQL:        sqlProvider,
+		observe.ProviderPrometheus: observe.Factory(prometheus.New),
+		observe.ProviderHTTP:       observe.Factory(httpjson.New),
+		observe.ProviderFake:       observe.Factory(fake.New),
+	}
+	activity, err := m.serveMetrics(o, registry, store)
+	if err != nil {
+		return err
+	}
+	c := activity.CountStatusWrites(m.GetClient())
+	catalog := controllers.NewCatalog(c)
 	accounts := &controllers.AccountWaker{Client: c}
 	sources, sets, playbooks := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
 	runs, tasks := &controllers.Waker{}, &controllers.Waker{}
-	progress := &controllers.Progress{Playbooks: playbooks}
+	progress := &controllers.Progress{Playbooks: playbooks, Evaluated: o.evaluated}
 	gatherer := controllers.Gatherer{Client: c, Clock: o.Clock, Location: o.Location, Store: store, Catalog: catalog}
 	recorder := m.GetEventRecorder("perennial")
-	sqlProvider := sql.NewProvider()
 	if err := m.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sqlProvider.Close()
@@ -170,13 +190,7 @@ func (m *Manager) setup(o Options) error {
 	for _, reconciler := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		&controllers.DataSourceReconciler{
 			Client: c, Clock: o.Clock, Store: store, Accounts: accounts, Waker: sources, Sets: sets, Recorder: recorder, Workers: o.SourceWorkers,
-			Registry: observe.Registry{
-				observe.ProviderConfigMap:  observe.Factory(configmap.New),
-				observe.ProviderSQL:        sqlProvider,
-				observe.ProviderPrometheus: observe.Factory(prometheus.New),
-				observe.ProviderHTTP:       observe.Factory(httpjson.New),
-				observe.ProviderFake:       observe.Factory(fake.New),
-			},
+			Metrics: activity, Registry: registry,
 			Dependencies: observe.Dependencies{
 				Keys: observe.KeysFrom(m.GetAPIReader()), Dial: network.Dialer{AllowLoopback: o.AllowLoopback}.DialContext,
 				DataRoot: o.DataRoot, MaxRows: o.MaxRows, MaxBytes: o.MaxBytes,
@@ -186,7 +200,7 @@ func (m *Manager) setup(o Options) error {
 			Client: c, Reader: m.GetAPIReader(), Clock: o.Clock, Location: o.Location, Store: store, Waker: sets, Recorder: recorder,
 		},
 		&controllers.HealthScoreModelReconciler{Client: c, Clock: o.Clock, Catalog: catalog, Accounts: accounts},
-		&controllers.AccountReconciler{Gatherer: gatherer, Progress: progress, Waker: accounts, Recorder: recorder, Workers: workers},
+		&controllers.AccountReconciler{Gatherer: gatherer, Progress: progress, Waker: accounts, Recorder: recorder, Metrics: activity, Workers: workers},
 		&controllers.PlaybookReconciler{
 			Gatherer: gatherer, Accounts: accounts, Progress: progress, Waker: playbooks, Recorder: recorder,
 			Settle: &controllers.Settle{Reader: c, Delay: o.Settle},

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -35,6 +36,10 @@ type world struct {
 	client.Client
 	// sourceWorkers is how many sources are read at once; 0 is the operator's default.
 	sourceWorkers int
+	// location is the time zone of days; nil is UTC.
+	location *time.Location
+	// evaluated is called with every account that was evaluated; nil: nothing is.
+	evaluated func(types.NamespacedName)
 
 	manager *Manager
 	stop    func()
@@ -79,7 +84,7 @@ func newWorld(t *testing.T) *world {
 // start runs the operator.
 func (w *world) start() {
 	w.t.Helper()
-	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers})
+	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers, Location: w.location, evaluated: w.evaluated})
 	if err != nil {
 		w.t.Fatal(err)
 	}

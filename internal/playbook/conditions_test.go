@@ -56,6 +56,14 @@ func TestBandTrigger(t *testing.T) {
 			view: playbook.View{Scored: true, Health: scored(90, "Healthy")}, truth: playbook.False,
 			reason: "band is Healthy, not Critical or AtRisk", reads: read("Healthy"),
 		},
+		"holds in a band that a person set, and says who": {
+			view: playbook.View{Scored: true, Health: overridden(71, "Critical", "Healthy")}, truth: playbook.True,
+			reason: "band is Critical (set by jo@example.com)", reads: read("Critical"),
+		},
+		"does not hold where a person set another band than the score calls for": {
+			view: playbook.View{Scored: true, Health: overridden(30, "Healthy", "Critical")}, truth: playbook.False,
+			reason: "band is Healthy (set by jo@example.com), not Critical or AtRisk", reads: read("Healthy"),
+		},
 		"is Unknown while the band is": {
 			view:   playbook.View{Scored: true, Health: &v1alpha1.Health{Band: v1alpha1.BandUnknown, LastBand: "Critical"}},
 			reason: "the band is Unknown",
@@ -70,6 +78,13 @@ func TestBandTrigger(t *testing.T) {
 		c.trigger = critical
 		t.Run(name, c.run)
 	}
+}
+
+// overridden is the health of an account whose band a person set.
+func overridden(score int32, band, computed v1alpha1.BandName) *v1alpha1.Health {
+	h := scored(score, band)
+	h.Override = &v1alpha1.AppliedOverride{By: "jo@example.com", Reason: "sponsor left", Until: "2026-12-01", ComputedBand: computed}
+	return h
 }
 
 func TestScoreTrigger(t *testing.T) {

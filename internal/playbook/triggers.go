@@ -59,6 +59,9 @@ func bandCondition(t v1alpha1.BandTrigger) condition {
 			reason: fmt.Sprintf("band is %s", v.Health.Band),
 			reads:  []v1alpha1.NamedValue{named("health.band", string(v.Health.Band))},
 		}
+		if o := v.Health.Override; o != nil {
+			j.reason += fmt.Sprintf(" (set by %s)", o.By)
+		}
 		if j.truth == False {
 			j.reason += ", not " + orList(bands)
 		}
@@ -107,7 +110,7 @@ func renewalCondition(within time.Duration, written v1alpha1.Duration) condition
 			return unknown("the contract's renewal date is not a date")
 		}
 		begins := date.Add(-within)
-		from := time.Date(begins.Year(), begins.Month(), begins.Day(), 0, 0, 0, 0, v.location())
+		from := value.DayIn(begins, v.location())
 		day := date.Format(time.DateOnly)
 		j := judgement{reads: []v1alpha1.NamedValue{named("account.spec.contract.renewalDate", day)}}
 		today := v.Now.In(v.location()).Format(time.DateOnly)

@@ -64,11 +64,31 @@ func TestBands(t *testing.T) {
 			{after: 30 * time.Minute, score: "80", band: "Healthy"},
 			{after: 31 * time.Minute, score: "50", band: "Healthy", pending: "AtRisk", next: time.Hour},
 		}},
-		"a candidate that changes begins anew": {"{hold: 1h}", []bandStep{
+		"a score that falls on enters the nearer band first": {"{hold: 1h}", []bandStep{
 			{score: "90", band: "Healthy"},
 			{score: "50", band: "Healthy", pending: "AtRisk", next: time.Hour},
-			{after: 30 * time.Minute, score: "10", band: "Healthy", pending: "Critical", next: time.Hour},
+			{after: 30 * time.Minute, score: "10", band: "Healthy", pending: "AtRisk", next: 30 * time.Minute},
+			{after: 30 * time.Minute, score: "10", band: "AtRisk", pending: "Critical", next: time.Hour},
 			{after: time.Hour, score: "10", band: "Critical"},
+		}},
+		"a score to and fro between two worse bands enters the nearer one": {"{hold: 1h}", []bandStep{
+			{score: "90", band: "Healthy"},
+			{score: "38", band: "Healthy", pending: "Critical", next: time.Hour},
+			{after: 30 * time.Minute, score: "42", band: "Healthy", pending: "AtRisk", next: 30 * time.Minute},
+			{after: 20 * time.Minute, score: "38", band: "Healthy", pending: "AtRisk", next: 10 * time.Minute},
+			{after: 10 * time.Minute, score: "42", band: "AtRisk"},
+		}},
+		"a score to and fro between two better bands enters the nearer one": {"{hold: 1h}", []bandStep{
+			{score: "10", band: "Critical"},
+			{score: "80", band: "Critical", pending: "Healthy", next: time.Hour},
+			{after: 30 * time.Minute, score: "60", band: "Critical", pending: "AtRisk", next: 30 * time.Minute},
+			{after: 29 * time.Minute, score: "80", band: "Critical", pending: "AtRisk", next: time.Minute},
+			{after: time.Minute, score: "80", band: "AtRisk", pending: "Healthy", next: time.Hour},
+		}},
+		"a score that swings to the other side begins anew": {"{hold: 1h}", []bandStep{
+			{score: "50", band: "AtRisk"},
+			{score: "10", band: "AtRisk", pending: "Critical", next: time.Hour},
+			{after: 30 * time.Minute, score: "90", band: "AtRisk", pending: "Healthy", next: time.Hour},
 		}},
 		"Unknown is at once and forgets what waited": {"{hold: 1h}", []bandStep{
 			{score: "90", band: "Healthy"},

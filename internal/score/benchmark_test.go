@@ -6,6 +6,7 @@ import (
 )
 
 // BenchmarkEvaluate evaluates an account with twelve measures in three dimensions and two rules, with a previous health.
+// What that is against other ways to score, package scorebench measures.
 func BenchmarkEvaluate(b *testing.B) {
 	spec := `
 minimumCoverage: 60

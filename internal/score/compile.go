@@ -30,7 +30,7 @@ const (
 
 // Compile checks a model and makes it ready to use. The error is an aggregate of field errors, with paths from spec.
 func Compile(m *v1alpha1.HealthScoreModel) (*Model, error) {
-	c := &compiler{model: &Model{name: m.Name, generation: m.Generation, uid: m.UID}}
+	c := &compiler{model: &Model{name: m.Name, generation: m.Generation, versionText: version(m.Name, m.Generation), uid: m.UID}}
 	path, spec := field.NewPath("spec"), &m.Spec
 	selector, err := account.CompileSelector(spec.AccountSelector)
 	if err != nil {
@@ -46,7 +46,7 @@ func Compile(m *v1alpha1.HealthScoreModel) (*Model, error) {
 	c.measures(path.Child("measures"), spec.Measures)
 	c.everyDimensionIsMeasured(path.Child("dimensions"))
 	c.rules(path.Child("rules"), spec.Rules)
-	c.reads()
+	c.reads(path)
 	if err := c.errs.ToAggregate(); err != nil {
 		return nil, err
 	}
@@ -131,45 +131,6 @@ func (c *compiler) measures(path *field.Path, measures []v1alpha1.Measure) {
 	}
 }
 
-func (c *compiler) measure(path *field.Path, m *v1alpha1.Measure) measure {
-	compiled := measure{
-		name: m.Name, weight: int64(m.Weight), kind: v1alpha1.MetricCategory,
-		measurement: m.From.Measurement,
-		ref:         v1alpha1.MetricReference{Source: m.From.Source, Metric: m.From.Metric},
-		maxAge:      c.duration(path.Child("maxAge"), m.MaxAge),
-		whenMissing: cmp.Or(m.WhenMissing, v1alpha1.MissingSkip),
-	}
-	checkRange(path.Child("weight"), m.Weight, 0, maxWeight, &c.errs)
-	c.from(path.Child("from"), m.From)
-	switch compiled.whenMissing {
-	case v1alpha1.MissingSkip, v1alpha1.MissingWorst, v1alpha1.MissingNeutral, v1alpha1.MissingBest, v1alpha1.MissingLastKnown:
-	default:
-		c.errs = append(c.errs, field.NotSupported(path.Child("whenMissing"), m.WhenMissing,
-			[]v1alpha1.WhenMissing{v1alpha1.MissingSkip, v1alpha1.MissingWorst, v1alpha1.MissingNeutral, v1alpha1.MissingBest, v1alpha1.MissingLastKnown}))
-	}
-	switch {
-	case m.Scale != nil:
-		compiled.scale, compiled.kind = compileScale(path.Child("scale"), m.Scale, &c.errs)
-	case m.Weight > 0:
-		c.errs = append(c.errs, field.Required(path.Child("scale"), "a measure with a weight needs one"))
-	}
-	compiled.dimension = slices.IndexFunc(c.model.dimensions, func(d dimension) bool { return d.name == m.Dimension })
-	if compiled.dimension < 0 {
-		c.errs = append(c.errs, field.NotFound(path.Child("dimension"), m.Dimension))
-		return compiled
-	}
-	c.model.dimensions[compiled.dimension].measured += compiled.weight
-	return compiled
-}
-
-func (c *compiler) from(path *field.Path, from v1alpha1.ValueFrom) {
-	fromMetric := from.Source != "" && from.Metric != "" && from.Measurement == ""
-	fromPerson := from.Source == "" && from.Metric == "" && from.Measurement != ""
-	if !fromMetric && !fromPerson {
-		c.errs = append(c.errs, field.Invalid(path, "", "needs either source and metric, or measurement"))
-	}
-}
-
 func (c *compiler) everyDimensionIsMeasured(path *field.Path) {
 	for _, d := range c.model.dimensions {
 		if d.measured == 0 {
@@ -225,19 +186,55 @@ func (c *compiler) rule(path *field.Path, r *v1alpha1.Rule) rule {
 	return compiled
 }
 
-// reads gathers the metrics that rules, and that rules and measures, read.
-func (c *compiler) reads() {
-	for i := range c.model.rules {
-		c.model.ruleReads = append(c.model.ruleReads, c.model.rules[i].reads.Metrics...)
-	}
-	c.model.reads = slices.Clone(c.model.ruleReads)
-	for i := range c.model.measures {
-		if c.model.measures[i].measurement == "" {
-			c.model.reads = append(c.model.reads, c.model.measures[i].ref)
+// reads gathers the metrics that the model reads, and where.
+func (c *compiler) reads(path *field.Path) {
+	m := c.model
+	for i := range m.measures {
+		at := path.Child("measures").Key(m.measures[i].name).Child("from")
+		switch measure := &m.measures[i]; {
+		case measure.expression != nil:
+			c.readsInExpression(at.Child("expression"), measure.expression.Reads().Metrics)
+		case measure.ref.Source != "":
+			m.readsAt = append(m.readsAt, ReadAt{at.String(), measure.ref})
 		}
 	}
-	c.model.ruleReads = sortedRefs(c.model.ruleReads)
-	c.model.reads = sortedRefs(c.model.reads)
+	for i := range m.rules {
+		c.readsInExpression(path.Child("rules").Key(m.rules[i].name).Child("when"), m.rules[i].reads.Metrics)
+	}
+	for _, read := range m.readsAt {
+		m.reads = append(m.reads, read.Ref)
+	}
+	m.expressionReads = sortedRefs(m.expressionReads)
+	m.reads = sortedRefs(m.reads)
+	for i := range m.measures {
+		if e := m.measures[i].expression; e != nil {
+			m.measures[i].inputs = m.numbers(e.Reads().Metrics)
+		}
+	}
+	for i := range m.rules {
+		m.rules[i].metrics = m.numbers(m.rules[i].reads.Metrics)
+	}
+	if n := len(m.expressionReads); n > maxFacts {
+		c.errs = append(c.errs, field.TooMany(path, n, maxFacts))
+		c.errs[len(c.errs)-1].Detail = "metrics in expressions of measures and rules"
+	}
+}
+
+// readsInExpression notes what an expression reads.
+func (c *compiler) readsInExpression(path *field.Path, refs []v1alpha1.MetricReference) {
+	for _, ref := range refs {
+		c.model.readsAt = append(c.model.readsAt, ReadAt{path.String(), ref})
+	}
+	c.model.expressionReads = append(c.model.expressionReads, refs...)
+}
+
+// numbers returns where metrics are among those that expressions read.
+func (m *Model) numbers(refs []v1alpha1.MetricReference) []int {
+	numbers := make([]int, len(refs))
+	for i, ref := range refs {
+		numbers[i], _ = slices.BinarySearchFunc(m.expressionReads, ref, compareRefs)
+	}
+	return numbers
 }
 
 func (c *compiler) duration(path *field.Path, d v1alpha1.Duration) time.Duration {

@@ -4,9 +4,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -18,6 +18,8 @@ type Input struct {
 	Facts value.Facts
 	// Extra are metrics that something else in force reads, a trigger say. They are kept in Health.Facts.
 	Extra []v1alpha1.MetricReference
+	// Children are the accounts whose parentRef is this account and that are not Churned.
+	Children []Child
 	// Previous is the account's health until now: the operator's memory. Nil where it was never scored.
 	Previous *v1alpha1.Health
 	// Now is the moment of the evaluation. Only whole seconds count, as in a status.
@@ -38,12 +40,12 @@ type Result struct {
 // same.
 func (m *Model) Evaluate(in Input) Result {
 	e := newEvaluation(m, in)
+	e.readFacts()
 	e.readMeasures()
-	e.readRules()
 	total, scored := e.weigh()
 	applied := e.applyRules(total, scored)
 	if scored && e.health.Coverage >= m.minimumCoverage {
-		e.health.Score = ptr.To(applied.score)
+		e.health.Score = e.slab.score(applied.score)
 	}
 	e.decideBand(applied.atOnce)
 	e.remember()
@@ -64,26 +66,32 @@ type evaluation struct {
 	readings []reading
 	// frozen is set while weight is out because its source cannot be read.
 	frozen bool
-	// facts are what rules read.
-	facts  map[v1alpha1.MetricReference]fact
+	// facts are the model's expressionReads, in their order.
+	facts []fact
+	// vars are what expressions are evaluated with. Their Now is the moment on whose day the measure at hand is computed.
+	vars   expr.Vars
 	health *v1alpha1.Health
 	next   time.Time
+	// slab is the memory of what health points to.
+	slab slab
 }
 
 func newEvaluation(m *Model, in Input) *evaluation {
 	e := &evaluation{
-		model: m, in: in, now: in.Now.UTC().Truncate(time.Second),
+		model: m, in: in, now: wholeSeconds(in.Now),
 		health: &v1alpha1.Health{Model: m.name, ModelGeneration: m.generation, ModelUID: m.uid},
 	}
+	e.slab.reserve(m)
 	if in.Previous != nil && in.Previous.Model == m.name {
 		e.last = in.Previous
 		if in.Previous.ModelGeneration == m.generation && in.Previous.ModelUID == m.uid {
 			e.lastOfGeneration = in.Previous
 		}
 	}
-	e.health.ModelSince = statusTime(e.now)
+	e.vars.Now, e.vars.Location, e.vars.Account = e.now, e.location(), in.Account
+	e.health.ModelSince = e.slab.time(e.now)
 	if e.lastOfGeneration != nil && e.lastOfGeneration.ModelSince != nil {
-		e.health.ModelSince = statusTime(e.lastOfGeneration.ModelSince.Time)
+		e.health.ModelSince = e.slab.time(e.lastOfGeneration.ModelSince.Time)
 	}
 	return e
 }
@@ -103,9 +111,8 @@ func (e *evaluation) changesAt(t time.Time) { e.next = value.Earliest(e.next, t)
 func (e *evaluation) readMeasures() {
 	e.readings = make([]reading, len(e.model.measures))
 	for i := range e.model.measures {
-		r := e.read(&e.model.measures[i], i)
-		e.readings[i] = r
-		e.frozen = e.frozen || r.out
+		e.readings[i] = e.read(&e.model.measures[i], i)
+		e.frozen = e.frozen || e.readings[i].out
 	}
 }
 
@@ -113,90 +120,44 @@ func (e *evaluation) readMeasures() {
 // measure has a score.
 func (e *evaluation) weigh() (int64, bool) {
 	m := e.model
-	scores, covered := newMean(m.dimensions), newMean(m.dimensions)
+	covered := mean{dimensions: m.dimensions}
 	for i := range m.measures {
-		measure, r := &m.measures[i], &e.readings[i]
-		if measure.weight == 0 {
-			continue
-		}
-		if r.counts {
-			scores.add(measure.dimension, measure.weight, r.score)
-		}
 		percent := int64(0)
-		if r.covered {
+		if e.readings[i].covered {
 			percent = 100
 		}
-		covered.add(measure.dimension, measure.weight, percent)
+		if m.measures[i].weight > 0 {
+			covered.add(m.measures[i].dimension, m.measures[i].weight, percent)
+		}
 	}
 	// Cut, so that coverage never shows a minimum that it does not reach.
 	e.health.Coverage = int32(covered.floor())
-	total := int64(0)
-	if scores.weight > 0 {
-		total = scores.floor()
-	}
-	e.explainSum(scores, total)
-	return total, scores.weight > 0
-}
-
-// explainSum writes the parts of the weighted mean, which add up to its total.
-func (e *evaluation) explainSum(scores *mean, total int64) {
-	m := e.model
-	var dimensions []int
-	var fractions []fraction
-	for d := range m.dimensions {
-		if scores.measured[d] > 0 {
-			dimensions = append(dimensions, d)
-			fractions = append(fractions, scores.points(d))
-		}
-	}
-	points := apportion(total, fractions, func(i int) string { return m.dimensions[dimensions[i]].name })
+	p := m.parts(e.readings)
 	e.health.Dimensions = make([]v1alpha1.DimensionScore, len(m.dimensions))
 	for d := range m.dimensions {
-		e.health.Dimensions[d].Name = m.dimensions[d].name
+		shown := &e.health.Dimensions[d]
+		shown.Name = m.dimensions[d].name
+		if p.mean.measured[d] > 0 {
+			shown.Score, shown.Points = e.slab.score(p.mean.score(d)), e.slab.points(p.dimensions[d])
+		}
 	}
 	e.health.Measures = make([]v1alpha1.MeasureScore, len(m.measures))
 	for i := range m.measures {
-		e.health.Measures[i] = e.readings[i].status(&m.measures[i], m.dimensions)
+		e.show(&e.health.Measures[i], &m.measures[i], &e.readings[i], p.measures[i])
 	}
-	for i, d := range dimensions {
-		shown := &e.health.Dimensions[d]
-		shown.Score, shown.Points = ptr.To(scores.score(d)), formatPoints(points[i])
-		e.explainDimension(scores, d, points[i])
-	}
+	return p.total, p.mean.weight > 0
 }
 
-// explainDimension writes what each measure of a dimension adds to the dimension's points.
-func (e *evaluation) explainDimension(scores *mean, d int, total int64) {
-	m := e.model
-	var measures []int
-	var fractions []fraction
-	for i := range m.measures {
-		if m.measures[i].dimension != d || !e.readings[i].counts {
-			continue
-		}
-		measures = append(measures, i)
-		fractions = append(fractions, fraction{
-			m.dimensions[d].weight * m.measures[i].weight * e.readings[i].score, scores.points(d).denominator,
-		})
-	}
-	points := apportion(total, fractions, func(i int) string { return m.measures[measures[i]].name })
-	for i, p := range points {
-		e.health.Measures[measures[i]].Points = formatPoints(p)
-	}
-}
-
-// statusTime returns a time as a status holds it: whole seconds in UTC, nil where it is zero.
-func statusTime(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
-}
-
-// timeOf is the reverse of statusTime.
+// timeOf returns a time that a status holds; zero where it is not there.
 func timeOf(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
-	return t.UTC().Truncate(time.Second)
+	return wholeSeconds(t.Time)
+}
+
+// wholeSeconds returns a time as a status shows it. It does what Truncate does, without a division.
+func wholeSeconds(t time.Time) time.Time {
+	t = t.UTC()
+	return t.Add(-time.Duration(t.Nanosecond()))
 }

@@ -68,12 +68,30 @@ func scoreByHand(t testing.TB, text []byte) int32 {
 		if _, err := fmt.Sscanf(r.Effect, "%s %d", &verb, &limit); err != nil {
 			t.Fatalf("effect %q: %v", r.Effect, err)
 		}
+		before := score
 		switch {
 		case verb == "cap" && score > limit, verb == "floor" && score < limit, verb == "set":
 			score = limit
 		}
+		if r.Points != score-before {
+			t.Errorf("rule %s has %d points, it changes %d to %d", r.Name, r.Points, before, score)
+		}
 	}
 	return score
+}
+
+// sumOfChanges adds the numbers of a health's changes up, in milli-points.
+func sumOfChanges(t testing.TB, h *v1alpha1.Health) int64 {
+	t.Helper()
+	sum := new(big.Rat)
+	for _, line := range h.Changes {
+		sum.Add(sum, rational(t, strings.TrimPrefix(line[strings.LastIndex(line, ": ")+2:], "+")))
+	}
+	sum.Mul(sum, big.NewRat(1000, 1))
+	if !sum.IsInt() {
+		t.Errorf("%s is no whole number of milli-points", sum)
+	}
+	return sum.Num().Int64()
 }
 
 func TestAPersonCanRecomputeTheScoreFromTheStatus(t *testing.T) {

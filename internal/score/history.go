@@ -1,13 +1,10 @@
 package score
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"k8s.io/utils/ptr"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
@@ -18,15 +15,23 @@ const maxHistory = 30
 // remember writes what the score was, and why it moved.
 func (e *evaluation) remember() {
 	h, p := e.health, e.in.Previous
-	if p != nil {
-		h.History = slices.Clone(p.History)
+	if p != nil && len(p.History) > 0 {
+		h.History = append(make([]string, 0, len(p.History)+1), p.History...)
 	}
 	if e.lastOfGeneration != nil {
 		h.PreviousScore, h.Changes = clonePointer(p.PreviousScore), slices.Clone(p.Changes)
 	} else if p != nil && p.Model != "" {
-		h.Changes = []string{modelChange(version(p.Model, p.ModelGeneration), e.model.version())}
+		h.Changes = e.modelChanges()
 	}
-	if h.Score == nil {
+	switch {
+	case h.Score == nil:
+		return
+	case e.frozen:
+		// What a part of the measures says is no point of the account's history.
+		h.Trend = v1alpha1.TrendStable
+		if e.lastOfGeneration != nil && e.lastOfGeneration.Trend != "" {
+			h.Trend = e.lastOfGeneration.Trend
+		}
 		return
 	}
 	last := e.lastScore()
@@ -34,7 +39,7 @@ func (e *evaluation) remember() {
 		h.History = recordScore(h.History, e.now, h, e.model.version())
 	}
 	if last != nil && *last != *h.Score {
-		h.PreviousScore, h.Changes = last, e.changes()
+		h.PreviousScore, h.Changes = last, e.changes(*last)
 	}
 	points := pointsOf(h.History, e.model.version(), timeOf(h.ModelSince))
 	trend, next := e.model.trend.at(points, *h.Score, e.now)
@@ -53,13 +58,17 @@ func (e *evaluation) lastScore() *int32 {
 	if len(points) == 0 {
 		return nil
 	}
-	return ptr.To(points[0].score)
+	return e.slab.score(points[0].score)
 }
 
 // recordScore adds a line to a history, or replaces the line of the same day. The result has at most maxHistory lines.
 func recordScore(history []string, now time.Time, h *v1alpha1.Health, version string) []string {
 	day := now.Format(time.DateOnly)
-	line := fmt.Sprintf("%s %d %s %s", day, *h.Score, h.Band, version)
+	band := string(h.Band)
+	if h.Override != nil {
+		band += "(override)"
+	}
+	line := day + " " + strconv.Itoa(int(*h.Score)) + " " + band + " " + version
 	if n := len(history); n > 0 && strings.HasPrefix(history[n-1], day+" ") {
 		history = history[:n-1]
 	}
@@ -73,22 +82,17 @@ type point struct {
 	score int32
 }
 
-// modelChange says that another model, or another generation of it, computes the score.
-func modelChange(before, after string) string {
-	if before == after {
-		return "model " + after + " was made anew"
-	}
-	return "model " + before + " -> " + after
+// pointsOf reads the lines of a history that one generation of a model wrote, since it first did. Lines that cannot be
+// read are left out. It is apart from appendPointsOf for the compiler to put the points on the caller's stack.
+func pointsOf(history []string, version string, since time.Time) []point {
+	return appendPointsOf(make([]point, 0, maxHistory), history, version, since)
 }
 
-// pointsOf reads the lines of a history that one generation of a model wrote, since it first did. Lines that cannot be
-// read are left out.
-func pointsOf(history []string, version string, since time.Time) []point {
+func appendPointsOf(points []point, history []string, version string, since time.Time) []point {
 	first := since.UTC().Format(time.DateOnly)
-	points := make([]point, 0, len(history))
 	for _, line := range history {
-		rest, ok := strings.CutSuffix(line, " "+version)
-		if !ok {
+		rest, ok := strings.CutSuffix(line, version)
+		if !ok || !strings.HasSuffix(rest, " ") {
 			continue
 		}
 		day, rest, _ := strings.Cut(rest, " ")
@@ -116,8 +120,10 @@ func (t trend) at(points []point, score int32, now time.Time) (v1alpha1.Trend, t
 	}
 	present := t.of(score - points[base].score)
 	for _, p := range points[base+1:] {
-		day, err := time.Parse(time.DateOnly, p.day)
-		if err == nil && t.of(score-p.score) != present {
+		if t.of(score-p.score) == present {
+			continue
+		}
+		if day, err := time.Parse(time.DateOnly, p.day); err == nil {
 			return present, day.Add(t.window)
 		}
 	}
@@ -134,11 +140,4 @@ func (t trend) of(difference int32) v1alpha1.Trend {
 	default:
 		return v1alpha1.TrendStable
 	}
-}
-
-func clonePointer(p *int32) *int32 {
-	if p == nil {
-		return nil
-	}
-	return ptr.To(*p)
 }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +75,7 @@ func TestPreviousScoreAndChangesMoveOnlyWithTheScore(t *testing.T) {
 	}
 	w.at("")
 	h = w.at("50")
-	if diff := cmp.Diff([]string{"points Missing -> 50: +50.0"}, h.Changes); shownScore(h.PreviousScore) != 60 || diff != "" {
+	if diff := cmp.Diff([]string{"points Missing -> 50: +50.0", "before, while not all was known: -60.0"}, h.Changes); shownScore(h.PreviousScore) != 60 || diff != "" {
 		t.Errorf("out of Unknown: previous score %d, changes %s", shownScore(h.PreviousScore), diff)
 	}
 }
@@ -90,7 +91,7 @@ func TestAChangeOfTheModelIsNotCompared(t *testing.T) {
 	if h.PreviousScore != nil || h.Trend != v1alpha1.TrendStable {
 		t.Errorf("previous score %d, trend %s, want none and Stable", shownScore(h.PreviousScore), h.Trend)
 	}
-	if diff := cmp.Diff([]string{"model enterprise/4 -> enterprise/5"}, h.Changes); diff != "" {
+	if diff := cmp.Diff([]string{"model enterprise/4 -> enterprise/5: -50.0"}, h.Changes); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"2026-11-01 70 Healthy enterprise/4", "2026-11-02 20 Critical enterprise/5"}, h.History); diff != "" {
@@ -100,8 +101,26 @@ func TestAChangeOfTheModelIsNotCompared(t *testing.T) {
 		t.Errorf("evaluated again it is another: %s", cmp.Diff(h, again))
 	}
 	h = w.at("10")
-	if diff := cmp.Diff([]string{"points 70 -> 10: -60.0"}, h.Changes); shownScore(h.PreviousScore) != 20 || diff != "" {
+	if diff := cmp.Diff([]string{"rule all, cap 20: +50.0", "points 70 -> 10: -60.0"}, h.Changes); shownScore(h.PreviousScore) != 20 || diff != "" {
 		t.Errorf("previous score %d, changes %s", shownScore(h.PreviousScore), diff)
+	}
+}
+
+func TestAChangeOfTheModelIsToldFromThatOfTheData(t *testing.T) {
+	w := newWorld(t, plain)
+	w.see("usage", "wau", "50")
+	w.see("usage", "depth", "5")
+	w.see("desk", "tickets", "5")
+	w.evaluate()
+	w.wantScore(50)
+	// In the new model 50 is the best, and would be worth 22.5 points more; but the value fell as well.
+	w.remodel(strings.Replace(plain, "best: 100", "best: 50", 1))
+	w.see("usage", "wau", "25")
+	w.see("desk", "tickets", "4")
+	h := w.evaluate()
+	w.wantScore(54)
+	if diff := cmp.Diff([]string{"model enterprise/4 -> enterprise/5: +22.5", "wau 50 -> 25: -22.5", "tickets 5 -> 4: +4.0"}, h.Changes); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -120,7 +139,7 @@ func TestChangesNameWhatMovedTheScoreTheLargestFirst(t *testing.T) {
 	const spec = plain + `
 - {name: sentiment, dimension: support, weight: 1, from: {measurement: sentiment}, scale: {categories: [{value: Good, score: 100}, {value: Bad, score: 0}]}}
 rules:
-- {name: quiet, when: "metrics.usage.wau < 10", cap: 90}
+- {name: quiet, when: "metrics.usage.wau < 5", cap: 20}
 - {name: busy, when: "metrics.usage.wau > 10", floor: 5}
 `
 	start := func(t *testing.T) *world {
@@ -138,7 +157,7 @@ rules:
 	}{
 		"values that fell and rose": {
 			func(w *world) { w.see("usage", "wau", "40"); w.see("desk", "tickets", "1") },
-			[]string{"tickets 5 -> 1: +8.0", "wau 50 -> 40: -4.5"},
+			[]string{"tickets 5 -> 1: +8.0", "wau 50 -> 40: -4.5", "rounding: +0.5"},
 		},
 		"equals by name": {
 			func(w *world) { w.see("usage", "wau", "40"); w.see("usage", "depth", "6") },
@@ -158,7 +177,11 @@ rules:
 		},
 		"rules that ended and began": {
 			func(w *world) { w.see("usage", "wau", "5") },
-			[]string{"rule quiet began: cap 90", "rule busy ended: floor 5", "wau 50 -> 5: -20.25"},
+			[]string{"wau 50 -> 5: -20.25", "rounding: +0.25"},
+		},
+		"a rule that began": {
+			func(w *world) { w.see("usage", "wau", "1") },
+			[]string{"rule quiet began, cap 20: -4.0", "wau 50 -> 1: -22.05", "rounding: +0.05"},
 		},
 		"a word": {
 			func(w *world) { w.input.Account.Spec.Measurements[0].Value = "Good" },
@@ -168,8 +191,12 @@ rules:
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			test.happens(w)
-			if diff := cmp.Diff(test.want, w.evaluate().Changes); diff != "" {
+			h := w.evaluate()
+			if diff := cmp.Diff(test.want, h.Changes); diff != "" {
 				t.Error(diff)
+			}
+			if sum, want := sumOfChanges(t, h), *h.Score-*h.PreviousScore; sum != int64(want)*milli {
+				t.Errorf("the changes add up to %s, the score moved by %d", formatDifference(sum), want)
 			}
 		})
 	}
@@ -187,7 +214,7 @@ func TestAtMostSixteenChanges(t *testing.T) {
 		}
 		w.evaluate()
 	}
-	if c := w.health.Changes; len(c) != 16 || c[0] != "m00 50 -> 90: +2.0" || c[15] != "m15 50 -> 90: +2.0" {
+	if c := w.health.Changes; len(c) != 16 || c[0] != "m00 50 -> 90: +2.0" || c[14] != "m14 50 -> 90: +2.0" || c[15] != "5 more: +10.0" {
 		t.Errorf("changes = %q", c)
 	}
 }

@@ -21,8 +21,10 @@ import (
 
 // Model is a compiled HealthScoreModel of one generation. It is immutable and safe for concurrent use.
 type Model struct {
-	name            string
-	generation      int64
+	name       string
+	generation int64
+	// versionText is both, as a history line names them.
+	versionText     string
 	uid             types.UID
 	selector        *account.Selector
 	minimumCoverage int32
@@ -34,9 +36,19 @@ type Model struct {
 	dimensions []dimension
 	measures   []measure
 	rules      []rule
-	// ruleReads is what rules read, sorted and without duplicates; reads is that and what measures read.
-	ruleReads []v1alpha1.MetricReference
-	reads     []v1alpha1.MetricReference
+	// expressionReads is what rules and the expressions of measures read, sorted and without duplicates; reads is that and
+	// what measures read themselves. readsAt is where.
+	expressionReads []v1alpha1.MetricReference
+	reads           []v1alpha1.MetricReference
+	readsAt         []ReadAt
+}
+
+// ReadAt is a metric and the field of the model that reads it.
+type ReadAt struct {
+	// Path of the field, from spec.
+	Path string
+	// Ref is the metric.
+	Ref v1alpha1.MetricReference
 }
 
 // trend says when a score counts as improving or declining.
@@ -55,13 +67,23 @@ type dimension struct {
 
 // measure is a compiled Measure.
 type measure struct {
-	name        string
-	dimension   int
-	weight      int64
+	name      string
+	dimension int
+	weight    int64
+	// from is where the value comes from, as a status shows it.
+	from string
+	// Where the value comes from: one of these.
 	ref         v1alpha1.MetricReference
 	measurement string
-	// kind is the type that the scale asks for: the type of a measurement, and of a metric whose own is not known now.
-	kind        v1alpha1.MetricType
+	expression  *expr.ValueProgram
+	children    v1alpha1.ChildrenMode
+	// inputs are what the expression reads, by number in the model's expressionReads.
+	inputs []int
+	// kind is the type that the scale asks for: the type of a measurement, and of a metric whose own is not known now. It is
+	// empty where the scale takes any.
+	kind v1alpha1.MetricType
+	// timed is true where the value or its score depends on the day.
+	timed       bool
 	maxAge      time.Duration
 	scale       scale
 	whenMissing v1alpha1.WhenMissing
@@ -72,8 +94,8 @@ type rule struct {
 	name  string
 	when  *expr.Program
 	reads expr.Reads
-	// measures that it reads, by number.
-	measures []int
+	// metrics that it reads, by number in the model's expressionReads, and measures, by number.
+	metrics, measures []int
 	// verb and limit are its effect: cap 39.
 	verb      string
 	limit     int32
@@ -89,70 +111,57 @@ func (m *Model) Generation() int64 { return m.generation }
 // Reads returns the metrics that measures and rules read, sorted and without duplicates.
 func (m *Model) Reads() []v1alpha1.MetricReference { return slices.Clone(m.reads) }
 
+// ReadsAt returns the metrics that measures and rules read, each with its field, in the order of the spec.
+func (m *Model) ReadsAt() []ReadAt { return slices.Clone(m.readsAt) }
+
+// MaxAge returns the shortest age that the model accepts of a metric; 0 where only the source's own counts.
+func (m *Model) MaxAge(ref v1alpha1.MetricReference) time.Duration {
+	shortest := time.Duration(0)
+	for i := range m.measures {
+		measure := &m.measures[i]
+		if measure.maxAge > 0 && measure.readsMetric(ref) && (shortest == 0 || measure.maxAge < shortest) {
+			shortest = measure.maxAge
+		}
+	}
+	return shortest
+}
+
+// readsMetric reports whether a measure's value is made of a metric.
+func (m *measure) readsMetric(ref v1alpha1.MetricReference) bool {
+	if m.expression != nil {
+		return slices.Contains(m.expression.Reads().Metrics, ref)
+	}
+	return m.ref == ref
+}
+
 // Selector returns the selector of the accounts that the model scores.
 func (m *Model) Selector() *account.Selector { return m.selector }
 
 // Partial reports whether weight is out of a health's score because its source cannot be read. The health must be of this
 // model and generation; of any other nothing is known, and it reports false.
-func (m *Model) Partial(h *v1alpha1.Health) bool {
+func (m *Model) Partial(h *v1alpha1.Health) bool { return len(m.PartialMeasures(h)) > 0 }
+
+// PartialMeasures names the measures whose weight is out of a health's score because their source cannot be read, in the
+// model's order. The health must be of this model and generation; of any other nothing is known.
+func (m *Model) PartialMeasures(h *v1alpha1.Health) []string {
 	if h == nil || h.Model != m.name || h.ModelGeneration != m.generation || h.ModelUID != m.uid || len(h.Measures) != len(m.measures) {
-		return false
+		return nil
 	}
+	var names []string
 	for i, shown := range h.Measures {
 		if m.measures[i].weight > 0 && shown.State == v1alpha1.ValueErrored && shown.Score == nil {
-			return true
+			names = append(names, shown.Name)
 		}
 	}
-	return false
+	return names
 }
 
 // version names the model and its generation as a history line does.
-func (m *Model) version() string { return version(m.name, m.generation) }
+func (m *Model) version() string { return m.versionText }
 
 // version names a model and a generation: enterprise/4.
 func version(name string, generation int64) string {
 	return name + "/" + strconv.FormatInt(generation, 10)
-}
-
-// Candidate is a model that may choose an account. It needs no compiled model, so that a model which does not compile
-// still holds on to its accounts instead of leaving them to the next one.
-type Candidate struct {
-	// Name of the HealthScoreModel.
-	Name string
-	// Priority of the model; the highest wins.
-	Priority int32
-	// Created is when the model was made; among equal priorities the older wins.
-	Created time.Time
-	// Selector of the accounts that it scores.
-	Selector *account.Selector
-}
-
-// CandidateOf returns a model as a candidate. The error names the field inside the selector.
-func CandidateOf(m *v1alpha1.HealthScoreModel) (Candidate, error) {
-	selector, err := account.CompileSelector(m.Spec.AccountSelector)
-	if err != nil {
-		return Candidate{}, err
-	}
-	return Candidate{Name: m.Name, Priority: m.Spec.Priority, Created: m.CreationTimestamp.Time, Selector: selector}, nil
-}
-
-// Choose returns the candidate that scores an account: of those whose selector matches, the one with the highest
-// priority, then the older, then the first by name. It reports false where none matches.
-func Choose(candidates []Candidate, a *v1alpha1.Account) (Candidate, bool) {
-	var best Candidate
-	found := false
-	for _, c := range candidates {
-		if !c.Selector.Matches(a) || found && compareCandidates(c, best) >= 0 {
-			continue
-		}
-		best, found = c, true
-	}
-	return best, found
-}
-
-// compareCandidates orders candidates, the one that wins first.
-func compareCandidates(a, b Candidate) int {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
 }
 
 // compareRefs orders metrics by source, then by name.

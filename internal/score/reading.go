@@ -4,17 +4,29 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/value"
 )
+
+// sighting is what is known of a measure's value: an observation whose State may be Stale too.
+type sighting struct {
+	value.Observation
+	// message says why an expression has no result.
+	message string
+	// next is when the state changes by itself; zero is never.
+	next time.Time
+	// old is true where the value cannot be read now and is older than accepted.
+	old bool
+}
 
 // reading is what a measure makes of what is known about its value.
 type reading struct {
 	state    v1alpha1.ValueState
 	value    *value.Value
 	observed time.Time
+	message  string
+	// asOf is the day that the value and its score stand for, where they depend on it.
+	asOf v1alpha1.Date
 	// score in milli-points, where it counts in the sum.
 	score  int64
 	counts bool
@@ -26,37 +38,113 @@ type reading struct {
 
 // read finds a measure's value and its score. The measure is number i of the model.
 func (e *evaluation) read(m *measure, i int) reading {
-	last := e.lastMeasure(m.name, i)
-	o := e.observe(m)
-	switch o.State {
+	last := e.lastMeasure(m, i)
+	if !m.timed {
+		s := e.observe(m)
+		return e.note(s, e.weighUp(m, s, last))
+	}
+	return e.readTimed(m, last)
+}
+
+// readTimed reads a measure whose value or score depends on the day. Without a fresh value it does not go on changing:
+// it stands for the day on which there was one last, or on which that was first found.
+func (e *evaluation) readTimed(m *measure, last *v1alpha1.MeasureScore) reading {
+	defer func() { e.vars.Now = e.now }()
+	known := m.expression == nil || e.knowsInputs(m)
+	if !known {
+		e.vars.Now = e.lastDay(last)
+	}
+	s := e.observe(m)
+	if known && (m.expression != nil || s.State == v1alpha1.ValueFresh) {
+		// Another day may bring a result where there is none now.
+		e.changesAt(value.NextDay(e.now, e.location()))
+		e.changesAt(s.next)
+	}
+	if s.State != v1alpha1.ValueFresh {
+		e.vars.Now = e.lastDay(last)
+	}
+	r := e.note(s, e.weighUp(m, s, last))
+	if r.value != nil {
+		r.asOf = v1alpha1.Date(e.vars.Now.In(e.location()).Format(time.DateOnly))
+	}
+	return r
+}
+
+// note keeps what a sighting says beside the value.
+func (e *evaluation) note(s sighting, r reading) reading {
+	if r.state == v1alpha1.ValueMissing {
+		r.message = s.message
+		return r
+	}
+	e.changesAt(s.next)
+	return r
+}
+
+// lastDay returns the moment on whose day a measure without a fresh value stands.
+func (e *evaluation) lastDay(last *v1alpha1.MeasureScore) time.Time {
+	if last == nil || last.AsOf == "" {
+		return e.now
+	}
+	day, err := value.ParseDateIn(last.AsOf, e.location())
+	if err != nil {
+		return e.now
+	}
+	return day
+}
+
+// weighUp finds the score of what is known of a measure.
+func (e *evaluation) weighUp(m *measure, s sighting, last *v1alpha1.MeasureScore) reading {
+	switch s.State {
 	case v1alpha1.ValueFresh, v1alpha1.ValueStale:
-		if o.Value == nil || !m.knows(*o.Value) {
-			return e.missing(m, o.Type, last)
+		points, ok := e.points(m, s.Value)
+		if !ok {
+			return e.missing(m, s.Type, last)
 		}
-		state, next := o.StateAt(e.now, m.maxAge)
-		e.changesAt(next)
-		if state == v1alpha1.ValueFresh {
-			return m.counted(state, o)
+		if s.State == v1alpha1.ValueFresh {
+			return m.counted(v1alpha1.ValueFresh, s.Observation, points)
 		}
-		return m.standIn(state, o)
+		return e.standIn(m, v1alpha1.ValueStale, s.Observation)
 	case v1alpha1.ValueMissing:
-		return e.missing(m, o.Type, last)
+		return e.missing(m, s.Type, last)
 	default:
-		return e.errored(m, o, last)
+		return e.errored(m, s, last)
 	}
 }
 
+// points returns the score of a value in milli-points, 0 for a measure without weight. It reports false where there is no
+// value, or none that the measure can use: text is never recorded, and a weight needs a score.
+func (e *evaluation) points(m *measure, v *value.Value) (int64, bool) {
+	if v == nil || v.Type == v1alpha1.MetricText {
+		return 0, false
+	}
+	if m.weight == 0 {
+		return 0, true
+	}
+	return m.scale.score(*v, &e.vars)
+}
+
 // observe returns what is known of a measure's value now.
-func (e *evaluation) observe(m *measure) value.Observation {
-	if m.measurement != "" {
-		return measurement(e.in.Account, m)
+func (e *evaluation) observe(m *measure) sighting {
+	var s sighting
+	switch {
+	case m.measurement != "":
+		s.Observation = measurement(e.in.Account, m)
+	case m.expression != nil:
+		return e.observeExpression(m)
+	case m.children != "":
+		return e.observeChildren(m)
+	default:
+		o, ok := e.in.Facts[m.ref]
+		if !ok {
+			o.State = v1alpha1.ValueErrored
+		}
+		o.ObservedTime = wholeSeconds(o.ObservedTime)
+		s.Observation = o
 	}
-	o, ok := e.in.Facts[m.ref]
-	if !ok {
-		o.State = v1alpha1.ValueErrored
+	if s.State == v1alpha1.ValueFresh && s.Value != nil {
+		s.State, s.next = s.StateAt(e.now, m.maxAge)
 	}
-	o.ObservedTime = o.ObservedTime.UTC().Truncate(time.Second)
-	return o
+	return s
 }
 
 // measurement returns a value that a person entered. It is Missing where it is not there or cannot be read.
@@ -66,51 +154,69 @@ func measurement(a *v1alpha1.Account, m *measure) value.Observation {
 	if i < 0 {
 		return o
 	}
-	v, err := value.Parse(m.kind, a.Spec.Measurements[i].Value)
-	if err != nil {
+	v, ok := parseAs(m.kind, a.Spec.Measurements[i].Value)
+	if !ok {
 		return o
 	}
 	o.Value, o.State, o.ObservedTime = &v, v1alpha1.ValueFresh, timeOf(a.Spec.Measurements[i].ObservedTime)
 	return o
 }
 
+// parseAs reads a value of a type; of an empty type, a number or a time where it is one, else a word.
+func parseAs(kind v1alpha1.MetricType, text string) (value.Value, bool) {
+	kinds := []v1alpha1.MetricType{kind}
+	if kind == "" {
+		kinds = []v1alpha1.MetricType{v1alpha1.MetricNumber, v1alpha1.MetricTime, v1alpha1.MetricCategory}
+	}
+	for _, k := range kinds {
+		if v, err := value.Parse(k, text); err == nil {
+			return v, true
+		}
+	}
+	return value.Value{}, false
+}
+
 // missing is a measure whose source was read and has no value for it. LastKnown keeps the last value in the status, for
 // the status is the only memory there is.
 func (e *evaluation) missing(m *measure, t v1alpha1.MetricType, last *v1alpha1.MeasureScore) reading {
+	if m.timed {
+		e.vars.Now = e.lastDay(last)
+	}
 	o := value.Observation{Type: t}
 	if m.whenMissing == v1alpha1.MissingLastKnown {
 		o = e.recall(m, o, last)
 	}
-	return m.standIn(v1alpha1.ValueMissing, o)
+	return e.standIn(m, v1alpha1.ValueMissing, o)
 }
 
 // errored is a measure whose source cannot be read. An outage changes nothing by itself: a value that was Missing or
 // Stale before stays that, and any other keeps its score until it is too old to say anything.
-func (e *evaluation) errored(m *measure, o value.Observation, last *v1alpha1.MeasureScore) reading {
-	if o.Value == nil {
+func (e *evaluation) errored(m *measure, s sighting, last *v1alpha1.MeasureScore) reading {
+	if s.Value == nil || m.children != "" {
 		if last != nil && last.State == v1alpha1.ValueMissing {
-			return e.missing(m, o.Type, last)
+			return e.missing(m, s.Type, last)
 		}
-		o = e.recall(m, o, last)
+		s.Observation = e.recall(m, s.Observation, last)
 	}
-	if o.Value == nil {
+	if s.Value == nil {
 		return reading{state: v1alpha1.ValueErrored, out: m.weight > 0}
 	}
-	if !m.knows(*o.Value) {
-		return e.missing(m, o.Type, last)
+	points, ok := e.points(m, s.Value)
+	if !ok {
+		return e.missing(m, s.Type, last)
 	}
-	o.State = v1alpha1.ValueFresh
-	state, next := o.StateAt(e.now, m.maxAge)
+	s.State = v1alpha1.ValueFresh
+	state, next := s.StateAt(e.now, m.maxAge)
 	switch {
-	case state == v1alpha1.ValueFresh:
+	case state == v1alpha1.ValueFresh && !s.old:
 		if m.weight > 0 {
 			e.changesAt(next)
 		}
-		return m.counted(v1alpha1.ValueErrored, o)
+		return m.counted(v1alpha1.ValueErrored, s.Observation, points)
 	case last != nil && last.State == v1alpha1.ValueStale:
-		return m.standIn(v1alpha1.ValueStale, o)
+		return e.standIn(m, v1alpha1.ValueStale, s.Observation)
 	default:
-		return reading{state: v1alpha1.ValueErrored, value: o.Value, observed: o.ObservedTime, out: m.weight > 0}
+		return reading{state: v1alpha1.ValueErrored, value: s.Value, observed: s.ObservedTime, out: m.weight > 0}
 	}
 }
 
@@ -129,37 +235,22 @@ func (e *evaluation) recall(m *measure, o value.Observation, last *v1alpha1.Meas
 	if o.Type == "" {
 		o.Type = m.kind
 	}
-	v, err := value.Parse(o.Type, text)
-	if err != nil {
-		return o
+	if o.Type == "" && m.ref.Source != "" {
+		return o // Whether it was a number or a word only the source can say.
 	}
-	o.Value, o.ObservedTime = &v, observed
+	if v, ok := parseAs(o.Type, text); ok {
+		o.Type, o.Value, o.ObservedTime = v.Type, &v, observed
+	}
 	return o
 }
 
-// knows reports whether the measure can use a value. Text is never recorded; a weight needs a score.
-func (m *measure) knows(v value.Value) bool {
-	if v.Type == v1alpha1.MetricText {
-		return false
-	}
-	if m.weight == 0 {
-		return true
-	}
-	_, ok := m.scale.score(v)
-	return ok
-}
-
-// counted is a measure that has a value.
-func (m *measure) counted(state v1alpha1.ValueState, o value.Observation) reading {
-	r := reading{state: state, value: o.Value, observed: o.ObservedTime, covered: true}
-	if m.weight > 0 {
-		r.score, r.counts = m.scale.score(*o.Value)
-	}
-	return r
+// counted is a measure that has a value and a score for it.
+func (m *measure) counted(state v1alpha1.ValueState, o value.Observation, points int64) reading {
+	return reading{state: state, value: o.Value, observed: o.ObservedTime, covered: true, score: points, counts: m.weight > 0}
 }
 
 // standIn is a measure that has no value, or only an old one: whenMissing says what it counts as.
-func (m *measure) standIn(state v1alpha1.ValueState, o value.Observation) reading {
+func (e *evaluation) standIn(m *measure, state v1alpha1.ValueState, o value.Observation) reading {
 	r := reading{state: state, value: o.Value, observed: o.ObservedTime, counts: m.weight > 0}
 	switch m.whenMissing {
 	case v1alpha1.MissingWorst:
@@ -169,8 +260,8 @@ func (m *measure) standIn(state v1alpha1.ValueState, o value.Observation) readin
 	case v1alpha1.MissingBest:
 		r.score = fullScore
 	case v1alpha1.MissingLastKnown:
-		if o.Value != nil && m.knows(*o.Value) {
-			return m.counted(state, o)
+		if points, ok := e.points(m, o.Value); ok {
+			return m.counted(state, o, points)
 		}
 		r.counts = false
 	default:
@@ -179,27 +270,29 @@ func (m *measure) standIn(state v1alpha1.ValueState, o value.Observation) readin
 	return r
 }
 
-// status writes the reading as a status shows it, without its points.
-func (r *reading) status(m *measure, dimensions []dimension) v1alpha1.MeasureScore {
-	shown := v1alpha1.MeasureScore{
-		Name: m.name, Dimension: dimensions[m.dimension].name, State: r.state, ObservedTime: statusTime(r.observed),
-	}
+// show writes what a measure read, and its points, as a status shows it.
+func (e *evaluation) show(shown *v1alpha1.MeasureScore, m *measure, r *reading, points int64) {
+	shown.Name, shown.Dimension, shown.From, shown.State = m.name, e.model.dimensions[m.dimension].name, m.from, r.state
+	shown.ObservedTime, shown.AsOf, shown.Message = e.slab.time(r.observed), r.asOf, r.message
 	if r.value != nil {
-		shown.Value = r.value.String()
+		shown.Value = e.slab.value(r.value)
 	}
 	if r.counts {
-		shown.Score = ptr.To(roundPoints(r.score))
+		shown.Score, shown.Points = e.slab.score(roundPoints(r.score)), e.slab.points(points)
 	}
-	return shown
 }
 
-// lastMeasure returns what the previous health of this model says of a measure, nil where it says nothing. The measure is
-// probably number i, as it is now.
-func (e *evaluation) lastMeasure(name string, i int) *v1alpha1.MeasureScore {
+// lastMeasure returns what the previous health of this model says of a measure, nil where it says nothing, or where its
+// value came from elsewhere then. The measure is probably number i, as it is now.
+func (e *evaluation) lastMeasure(m *measure, i int) *v1alpha1.MeasureScore {
 	if e.last == nil {
 		return nil
 	}
-	return findMeasure(e.last.Measures, name, i)
+	last := findMeasure(e.last.Measures, m.name, i)
+	if last == nil || last.From != m.from && e.lastOfGeneration == nil {
+		return nil
+	}
+	return last
 }
 
 // findMeasure finds a measure by its name, which is probably number i.

@@ -4,11 +4,8 @@ import (
 	"slices"
 	"strconv"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/expr"
-	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // What a rule does to the score, as a status and the model's fields say it.
@@ -40,28 +37,12 @@ type outcome struct {
 	atOnce bool
 }
 
-// readRules reads the metrics of the rules, and notes when their results may change by themselves.
-func (e *evaluation) readRules() {
-	if len(e.model.rules) == 0 {
-		return
-	}
-	e.facts = make(map[v1alpha1.MetricReference]fact, len(e.model.ruleReads))
-	for _, ref := range e.model.ruleReads {
-		f := e.fact(ref)
-		e.facts[ref] = f
-		e.changesAt(f.next)
-	}
-	if slices.ContainsFunc(e.model.rules, func(r rule) bool { return r.reads.Time }) {
-		e.changesAt(value.NextDay(e.now, e.location()))
-	}
-}
-
 // applyRules applies the rules in order to the weighted mean. Where there is no mean, every rule keeps its last effect:
 // what it reads may come back, and it must not be forgotten until then.
 func (e *evaluation) applyRules(total int64, scored bool) outcome {
 	o := outcome{score: roundPoints(total)}
 	led := v1alpha1.BandName("")
-	vars := e.vars()
+	vars := e.ruleVariables()
 	for i := range e.model.rules {
 		r := &e.model.rules[i]
 		vars.Score = o.score
@@ -69,8 +50,10 @@ func (e *evaluation) applyRules(total int64, scored bool) outcome {
 		if !holds {
 			continue
 		}
-		e.health.RulesApplied = append(e.health.RulesApplied, v1alpha1.AppliedRule{Name: r.name, Effect: r.effect(), Held: held})
 		before, after := o.score, r.apply(o.score)
+		e.health.RulesApplied = append(e.health.RulesApplied, v1alpha1.AppliedRule{
+			Name: r.name, Effect: r.effect(), Points: after - before, Held: held,
+		})
 		if r.immediate && (e.candidate(before) != e.candidate(after) || e.model.bandOf(before) != e.model.bandOf(after)) {
 			led = e.model.bandOf(after)
 		}
@@ -88,9 +71,11 @@ func (e *evaluation) holds(r *rule, vars *expr.Vars, scored bool) (holds, held b
 			return holds, false
 		}
 	}
-	if e.lastOfGeneration != nil {
-		holds = slices.ContainsFunc(e.lastOfGeneration.RulesApplied, func(a v1alpha1.AppliedRule) bool { return a.Name == r.name })
-		return holds, holds
+	if e.last != nil {
+		held := slices.ContainsFunc(e.last.RulesApplied, func(a v1alpha1.AppliedRule) bool { return a.Name == r.name && a.Effect == r.effect() })
+		if held || e.lastOfGeneration != nil {
+			return held, held
+		}
 	}
 	// Nothing says what this rule last did: it is new. Then the last values must do, as they do for measures.
 	if sight == sightOfLast && scored {
@@ -114,8 +99,8 @@ const (
 
 func (e *evaluation) sight(r *rule) sight {
 	s := sightClear
-	for _, ref := range r.reads.Metrics {
-		f := e.facts[ref]
+	for _, i := range r.metrics {
+		f := &e.facts[i]
 		s = max(s, sightOf(f.state, f.value != nil && f.current))
 	}
 	for _, i := range r.measures {
@@ -136,30 +121,22 @@ func sightOf(state v1alpha1.ValueState, known bool) sight {
 	}
 }
 
-// vars are the values that rules are evaluated with.
-func (e *evaluation) vars() *expr.Vars {
-	if len(e.model.rules) == 0 {
-		return nil
-	}
-	vars := &expr.Vars{
-		Now: e.now, Location: e.location(), Account: e.in.Account,
-		Metrics:  make(map[v1alpha1.MetricReference]value.Value, len(e.facts)),
-		Measures: map[string]expr.MeasureValue{},
-	}
-	for ref, f := range e.facts {
-		if f.value != nil && f.current {
-			vars.Metrics[ref] = *f.value
+// ruleVariables makes of the variables of measures those of rules, which read measures too, and no metric whose value is
+// too old.
+func (e *evaluation) ruleVariables() *expr.Vars {
+	for i, ref := range e.model.expressionReads {
+		if !e.facts[i].current {
+			delete(e.vars.Metrics, ref)
 		}
 	}
 	for i := range e.model.rules {
 		for _, n := range e.model.rules[i].measures {
-			r := &e.readings[n]
-			v := expr.MeasureValue{Value: r.value}
-			if r.counts {
-				v.Score = ptr.To(roundPoints(r.score))
+			if e.vars.Measures == nil {
+				e.vars.Measures = map[string]expr.MeasureValue{}
 			}
-			vars.Measures[e.model.measures[n].name] = v
+			shown := &e.health.Measures[n]
+			e.vars.Measures[shown.Name] = expr.MeasureValue{Value: e.readings[n].value, Score: shown.Score}
 		}
 	}
-	return vars
+	return &e.vars
 }

@@ -1,12 +1,14 @@
 package score
 
 import (
+	"math"
 	"math/bits"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -16,15 +18,16 @@ const (
 	fullScore = 100 * milli
 )
 
-// scale turns a value into milli-points, 0 to fullScore. It reports false for a value that it does not know.
+// scale turns a value into milli-points, 0 to fullScore. It reports false for a value that it does not know. Of the
+// variables of expressions it takes the account and the day.
 type scale interface {
-	score(v value.Value) (int64, bool)
+	score(v value.Value, vars *expr.Vars) (int64, bool)
 }
 
 // linearScale is a straight line from worst to best.
 type linearScale struct{ worst, best value.Decimal }
 
-func (s linearScale) score(v value.Value) (int64, bool) {
+func (s linearScale) score(v value.Value, _ *expr.Vars) (int64, bool) {
 	if v.Type != v1alpha1.MetricNumber {
 		return 0, false
 	}
@@ -56,7 +59,7 @@ type step struct {
 // stepScale is steps, the highest min first.
 type stepScale []step
 
-func (s stepScale) score(v value.Value) (int64, bool) {
+func (s stepScale) score(v value.Value, _ *expr.Vars) (int64, bool) {
 	if v.Type != v1alpha1.MetricNumber {
 		return 0, false
 	}
@@ -71,29 +74,47 @@ func (s stepScale) score(v value.Value) (int64, bool) {
 // categoryScale is milli-points by word.
 type categoryScale map[string]int64
 
-func (s categoryScale) score(v value.Value) (int64, bool) {
+func (s categoryScale) score(v value.Value, _ *expr.Vars) (int64, bool) {
 	points, ok := s[v.String()]
 	return points, ok
 }
 
-// compileScale checks a scale and returns it ready to use, with the type of the values that it scores.
+// expressionScale is the result of an expression, cut to 0 and 100.
+type expressionScale struct{ program *expr.NumberProgram }
+
+func (s expressionScale) score(v value.Value, vars *expr.Vars) (int64, bool) {
+	vars.Value = v
+	points, err := s.program.Eval(vars)
+	if err != nil {
+		return 0, false
+	}
+	return int64(math.Round(float64(min(max(points, 0), 100) * milli))), true
+}
+
+// compileScale checks a scale and returns it ready to use, with the type of the values that it scores; empty for any.
 func compileScale(path *field.Path, s *v1alpha1.Scale, errs *field.ErrorList) (scale, v1alpha1.MetricType) {
 	members := 0
-	for _, set := range []bool{s.Linear != nil, len(s.Steps) > 0, len(s.Categories) > 0} {
+	for _, set := range []bool{s.Linear != nil, len(s.Steps) > 0, len(s.Categories) > 0, s.Expression != ""} {
 		if set {
 			members++
 		}
 	}
 	switch {
 	case members != 1:
-		*errs = append(*errs, field.Invalid(path, "", "exactly one of linear, steps and categories is needed"))
+		*errs = append(*errs, field.Invalid(path, "", "exactly one of linear, steps, categories and expression is needed"))
 		return nil, v1alpha1.MetricCategory
 	case s.Linear != nil:
 		return compileLinear(path.Child("linear"), s.Linear, errs), v1alpha1.MetricNumber
 	case len(s.Steps) > 0:
 		return compileSteps(path.Child("steps"), s.Steps, errs), v1alpha1.MetricNumber
-	default:
+	case len(s.Categories) > 0:
 		return compileCategories(path.Child("categories"), s.Categories, errs), v1alpha1.MetricCategory
+	default:
+		program, err := expr.CompileNumber(expr.ContextScale, s.Expression)
+		if err != nil {
+			*errs = append(*errs, field.Invalid(path.Child("expression"), string(s.Expression), err.Error()))
+		}
+		return expressionScale{program}, ""
 	}
 }
 

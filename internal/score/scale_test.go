@@ -71,7 +71,7 @@ func TestScales(t *testing.T) {
 				}
 				v = value.Number(d)
 			}
-			got, ok := s.score(v)
+			got, ok := s.score(v, nil)
 			if !ok {
 				got = -1
 			}
@@ -115,9 +115,15 @@ func TestApportionGivesWhatIsLeftToTheLargestRemainder(t *testing.T) {
 		"a whole number gets none of it": {3, []fraction{{2, 1}, {1, 2}, {1, 2}}, []int64{2, 0, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := apportion(test.total, test.fractions, func(i int) string { return names[i] })
-			if fmt.Sprint(got) != fmt.Sprint(test.want) {
-				t.Errorf("apportion() = %v, want %v", got, test.want)
+			shares := make([]share, len(test.fractions))
+			for i := range shares {
+				shares[i] = share{name: names[i], exact: test.fractions[i]}
+			}
+			apportion(test.total, shares)
+			for i, want := range test.want {
+				if shares[i].points != want {
+					t.Errorf("%s has %d points, want %d", names[i], shares[i].points, want)
+				}
 			}
 		})
 	}

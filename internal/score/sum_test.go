@@ -33,11 +33,11 @@ func TestHealthExplainsTheScore(t *testing.T) {
 			{Name: "support", Score: ptr.To(int32(90)), Points: "36.0"},
 		},
 		Measures: []v1alpha1.MeasureScore{
-			{Name: "wau", Dimension: "adoption", Value: "62", Score: ptr.To(int32(62)), Points: "27.9", State: "Fresh", ObservedTime: at},
-			{Name: "depth", Dimension: "adoption", Value: "2.5", Score: ptr.To(int32(25)), Points: "3.75", State: "Fresh", ObservedTime: at},
-			{Name: "tickets", Dimension: "support", Value: "1", Score: ptr.To(int32(90)), Points: "36.0", State: "Fresh", ObservedTime: at},
-			{Name: "seats", Dimension: "adoption", Value: "200", State: "Fresh", ObservedTime: at},
-			{Name: "sentiment", Dimension: "support", State: "Missing"},
+			{Name: "wau", Dimension: "adoption", From: "usage.wau", Value: "62", Score: ptr.To(int32(62)), Points: "27.9", State: "Fresh", ObservedTime: at},
+			{Name: "depth", Dimension: "adoption", From: "usage.depth", Value: "2.5", Score: ptr.To(int32(25)), Points: "3.75", State: "Fresh", ObservedTime: at},
+			{Name: "tickets", Dimension: "support", From: "desk.tickets", Value: "1", Score: ptr.To(int32(90)), Points: "36.0", State: "Fresh", ObservedTime: at},
+			{Name: "seats", Dimension: "adoption", From: "crm.seats", Value: "200", State: "Fresh", ObservedTime: at},
+			{Name: "sentiment", Dimension: "support", From: "measurement sentiment", State: "Missing"},
 		},
 		History: []string{"2026-11-01 68 AtRisk enterprise/4"},
 	}
@@ -143,7 +143,7 @@ func TestTheWidestModelDoesNotOverflow(t *testing.T) {
 			n := int32(len(spec.Spec.Measures))
 			spec.Spec.Measures = append(spec.Spec.Measures, v1alpha1.Measure{
 				Name: fmt.Sprintf("m%d", n), Dimension: name, Weight: maxWeight - n,
-				From:  v1alpha1.ValueFrom{Source: "s", Metric: "m"},
+				From:  v1alpha1.MeasureFrom{Source: "s", Metric: "m"},
 				Scale: &v1alpha1.Scale{Linear: &v1alpha1.LinearScale{Worst: "0", Best: "3"}},
 			})
 		}

@@ -4,6 +4,7 @@ package value
 
 import (
 	"errors"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -78,20 +79,38 @@ func decimalOf(r *big.Rat) (Decimal, bool) {
 // DecimalFromInt returns a whole number as a Decimal. The number must have at most twelve digits.
 func DecimalFromInt(n int64) Decimal { return Decimal(n * DecimalScale) }
 
+// DecimalFromFloat returns a finite number rounded to six digits after the point, half away from zero. It reports false for
+// what is no such number, and for numbers of more than twelve digits before the point.
+func DecimalFromFloat(n float64) (Decimal, bool) {
+	// Up to here the product is one rounding from exact; the explicit conversion keeps every machine from fusing it.
+	const exact = 1 << 53
+	if scaled := float64(n * DecimalScale); scaled > -exact && scaled < exact {
+		return Decimal(math.Round(scaled)), true
+	}
+	d, err := ParseDecimal(strconv.FormatFloat(n, 'g', -1, 64))
+	return d, err == nil
+}
+
 // Float64 returns the number as a float, for expressions.
 func (d Decimal) Float64() float64 { return float64(d) / DecimalScale }
 
 // String writes the number in its shortest exact form: 1.5, -0.25, 120000.
-func (d Decimal) String() string {
+func (d Decimal) String() string { return string(d.Append(make([]byte, 0, 24))) }
+
+// Append appends what String returns.
+func (d Decimal) Append(b []byte) []byte {
 	n := int64(d)
-	sign := ""
 	if n < 0 {
-		sign, n = "-", -n
+		b, n = append(b, '-'), -n
 	}
-	whole, rest := n/DecimalScale, n%DecimalScale
-	if rest == 0 {
-		return sign + strconv.FormatInt(whole, 10)
+	b = strconv.AppendInt(b, n/DecimalScale, 10)
+	rest := n % DecimalScale
+	if rest > 0 {
+		b = append(b, '.')
 	}
-	fraction := strconv.FormatInt(DecimalScale+rest, 10)[1:]
-	return sign + strconv.FormatInt(whole, 10) + "." + strings.TrimRight(fraction, "0")
+	for digit := int64(DecimalScale / 10); rest > 0; digit /= 10 {
+		b = append(b, byte('0'+rest/digit))
+		rest %= digit
+	}
+	return b
 }

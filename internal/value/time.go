@@ -56,33 +56,46 @@ func ParseDate(d v1alpha1.Date) (time.Time, error) {
 	return t, nil
 }
 
-// ParseDateIn returns the midnight that a date begins with in a time zone.
+// DayIn returns the moment that a day, given as a midnight in UTC, begins with in a time zone: midnight, or where the clocks
+// are put forward then and there is none, the first moment after.
+func DayIn(day time.Time, location *time.Location) time.Time {
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, location)
+	if t.Day() != day.Day() {
+		_, t = t.ZoneBounds()
+	}
+	return t
+}
+
+// dateOf returns a date as a midnight in UTC. The day may be one that the month does not have: it is one of the next then.
+func dateOf(year int, month time.Month, day int) time.Time {
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+// ParseDateIn returns the moment that a date begins with in a time zone.
 func ParseDateIn(d v1alpha1.Date, location *time.Location) (time.Time, error) {
 	t, err := ParseDate(d)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, location), nil
+	return DayIn(t, location), nil
 }
 
-// StartOfDay returns the midnight before or at a moment, in a time zone.
+// StartOfDay returns the moment that the day of a moment begins with, in a time zone.
 func StartOfDay(t time.Time, location *time.Location) time.Time {
 	t = t.In(location)
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, location)
+	return DayIn(dateOf(t.Year(), t.Month(), t.Day()), location)
 }
 
-// NextDay returns the first midnight after a moment, in a time zone.
+// NextDay returns the moment that the day after that of a moment begins with, in a time zone.
 func NextDay(t time.Time, location *time.Location) time.Time {
 	t = t.In(location)
-	return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, location)
+	return DayIn(dateOf(t.Year(), t.Month(), t.Day()+1), location)
 }
 
 // DaysBetween returns the number of calendar days from one moment to another in a time zone, negative where to is earlier.
 func DaysBetween(from, to time.Time, location *time.Location) int {
 	from, to = from.In(location), to.In(location)
-	f := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, time.UTC)
-	t := time.Date(to.Year(), to.Month(), to.Day(), 0, 0, 0, 0, time.UTC)
-	return int(t.Sub(f) / Day)
+	return int(dateOf(to.Year(), to.Month(), to.Day()).Sub(dateOf(from.Year(), from.Month(), from.Day())) / Day)
 }
 
 // timeLayouts are the forms that a source may write a time in; without a zone it is UTC.
