@@ -258,6 +258,11 @@ spec:
 			t.Errorf("%s are not what they are taken for", name)
 		}
 	}
+	for _, own := range []string{"perennial_active 1", "perennial_accounts{", `perennial_source_reads_total{provider="http",result="RateLimited"}`} {
+		if !strings.Contains(written["the metrics"], own) {
+			t.Errorf("the program does not serve the operator's own metrics: there is no %s", own)
+		}
+	}
 	for what, text := range written {
 		for _, word := range words() {
 			if at := strings.Index(text, word); at >= 0 {
