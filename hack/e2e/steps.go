@@ -101,7 +101,8 @@ spec:
 	})
 }
 
-// setUsage replaces the customer's line in the usage data: dau_mau, wau_change_percent, key_features_adopted.
+// setUsage replaces the customer's line in the usage data: dau_mau, wau_change_percent, key_features_adopted. What is
+// usual for its plan stays the same.
 func (s *session) setUsage(ctx context.Context, figures string) error {
 	csv, err := s.read(ctx, "configmap/usage", `{.data.usage\.csv}`)
 	if err != nil {
@@ -109,7 +110,7 @@ func (s *session) setUsage(ctx context.Context, figures string) error {
 	}
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(csv), "\n"), func(line string) bool { return strings.HasPrefix(line, workspace+",") })
 	first, rest, _ := strings.Cut(figures, ",")
-	lines = append(lines, fmt.Sprintf("%s,25,30,%s,%s", workspace, first, rest))
+	lines = append(lines, fmt.Sprintf("%s,25,30,%s,%s,0.24", workspace, first, rest))
 	return s.apply(ctx, "usage", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: usage}\ndata:\n  usage.csv: |\n    "+strings.Join(lines, "\n    ")+"\n")
 }
 
