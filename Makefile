@@ -51,6 +51,12 @@ test: $(ASSETS) ## Run every test but the end-to-end one, on a real Kubernetes A
 e2e: build $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
 	go run ./hack/e2e
 
+# A minute or two and 2 GB, on a machine that does nothing else. BENCH picks some: make bench BENCH=PostgreSQL.
+BENCH ?= .
+.PHONY: bench
+bench: ## Measure what a score costs, against a loop written by hand and against PostgreSQL. BENCH=<regexp> picks.
+	go test -run='^$$' -bench='$(BENCH)' -timeout=20m ./internal/score ./internal/testing/scorebench
+
 # hack/controlplane is a module of its own, and to load it whole takes gigabytes: only its form is checked.
 .PHONY: lint
 lint: $(TOOLS)/.built ## Check form, mistakes, API conventions and who imports whom.
