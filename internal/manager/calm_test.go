@@ -73,18 +73,35 @@ func TestABandThatIsNotCalledForAnyMoreDoesNotComeLater(t *testing.T) {
 	w.apply(calm)
 	w.addAccount("acme", 1)
 	w.health("acme", 80, "Healthy")
-	since := w.clock.Now()
 	w.setUsage("acme,30,ok")
-	w.pending("Critical", since, time.Hour)
+	w.pending("Critical", w.clock.Now(), time.Hour)
 	w.pass(30 * time.Minute)
-	w.setUsage("acme,50,ok") // another band: its hold begins now
-	w.pending("AtRisk", w.clock.Now(), time.Hour)
+	w.setUsage("acme,80,ok")
+	w.until("nothing is pending", func() error {
+		a, err := w.account("acme")
+		if err == nil && (a.Status.Health.PendingBand != nil || *a.Status.Health.Score != 80) {
+			err = fmt.Errorf("health is %s", asYAML(a.Status.Health))
+		}
+		return err
+	})
+	w.pass(10 * time.Minute)
+	since := w.clock.Now()
+	w.setUsage("acme,30,ok") // its hold begins anew
+	w.pending("Critical", since, time.Hour)
 	w.pass(30 * time.Minute)
 	w.restart()
 	w.quiet()
-	w.health("acme", 50, "Healthy")
+	w.health("acme", 30, "Healthy")
+	w.pending("Critical", since, time.Hour)
+
+	// Better, and still too bad for Healthy: for that the hold goes on.
+	w.setUsage("acme,50,ok")
+	w.pending("AtRisk", since, time.Hour)
 	w.pass(30 * time.Minute)
 	w.health("acme", 50, "AtRisk")
+	w.quiet()
+	w.pass(3 * time.Hour)
+	w.quiet()
 	w.told("acme", "BandChanged", "Healthy -> AtRisk, score 50")
 }
 

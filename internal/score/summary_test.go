@@ -123,6 +123,19 @@ func TestASummarySaysNothingOfMeasuresThatAnEarlierGenerationHad(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotScoredIsMissingAfterWhatIs(t *testing.T) {
+	m := object(t, plain+"- {name: sentiment, dimension: support, weight: 0, from: {measurement: sentiment}}\n")
+	accounts := []v1alpha1.Account{customer("AtRisk", nil, 0, 0, fresh, fresh, stale), customer("AtRisk", nil, 0, 0)}
+	for i := range accounts {
+		h := accounts[i].Status.Health
+		h.Measures = append(h.Measures, v1alpha1.MeasureScore{Name: "sentiment", State: missing})
+	}
+	want := []v1alpha1.MissingMeasure{{Measure: "tickets", Accounts: 1, Stale: 1}, {Measure: "sentiment", Accounts: 2}}
+	if diff := cmp.Diff(want, Summarize(m, accounts).Missing); diff != "" {
+		t.Errorf("(- want, + got):\n%s", diff)
+	}
+}
+
 func TestASummaryFitsIntoAStatus(t *testing.T) {
 	var accounts []v1alpha1.Account
 	for i := range 60 {
