@@ -45,7 +45,7 @@ build: $(BIN)/manager $(BIN)/run ## Build the operator.
 .PHONY: test
 test: $(ASSETS) ## Run every test but the end-to-end one, on a real Kubernetes API, databases and Prometheus.
 	go -C hack/controlplane test -trimpath -vet=off ./...
-	go test $(RACE) -timeout=20m ./...
+	go test $(RACE) -timeout=40m ./...
 
 .PHONY: e2e
 e2e: build $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
@@ -55,7 +55,7 @@ e2e: build $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samp
 BENCH ?= .
 .PHONY: bench
 bench: ## Measure what a score costs, against a loop written by hand and against PostgreSQL. BENCH=<regexp> picks.
-	go test -run='^$$' -bench='$(BENCH)' -timeout=20m ./internal/score ./internal/testing/scorebench
+	go test -run='^$$' -bench='$(BENCH)' -timeout=40m ./internal/score ./internal/testing/scorebench
 
 # hack/controlplane is a module of its own, and to load it whole takes gigabytes: only its form is checked.
 .PHONY: lint
