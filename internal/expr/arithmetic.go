@@ -190,7 +190,7 @@ func replace(args ...ref.Val) ref.Val {
 	return types.String(strings.Replace(string(s), string(from), string(to), n))
 }
 
-// stringFunctions declares CEL's string library, all but replace and bounded in precision.
+// stringFunctions declares CEL's string library, all but replace and bounded in precision and size.
 func stringFunctions() cel.EnvOption {
 	return func(e *cel.Env) (*cel.Env, error) {
 		library, err := cel.NewCustomEnv(ext.Strings(ext.StringsVersion(3), ext.StringsMaxPrecision(maxPrecision)))
@@ -199,10 +199,19 @@ func stringFunctions() cel.EnvOption {
 		}
 		var functions []*decls.FunctionDecl
 		for name, fn := range library.Functions() {
-			if name != "replace" {
+			if name != "replace" && name != "format" && name != "join" {
 				functions = append(functions, fn)
 			}
 		}
-		return cel.FunctionDecls(functions...)(e)
+		options, err := boundedTexts(library)
+		if err != nil {
+			return nil, err
+		}
+		for _, option := range append(options, cel.FunctionDecls(functions...)) {
+			if e, err = option(e); err != nil {
+				return nil, err
+			}
+		}
+		return e, nil
 	}
 }

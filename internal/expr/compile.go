@@ -17,7 +17,7 @@ func compile(c Context, source string) (compiled, error) {
 	if err != nil {
 		return compiled{}, err
 	}
-	program, err := env.cel.Program(checked, env.programOptions(checked)...)
+	program, err := env.cel.Program(checked, append(env.programOptions(checked), cel.CustomDecorator(bound))...)
 	if err != nil {
 		return compiled{}, compileError{line: 1, column: 1, message: err.Error()}
 	}

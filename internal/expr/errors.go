@@ -40,7 +40,7 @@ func (e evalError) Error() string { return string(e) }
 const (
 	errNotBool      evalError = "the result is not true or false"
 	errDivision     evalError = "division by zero"
-	errTooLong      evalError = "a text of more than 64 KiB"
+	errTooLong      evalError = "a text or list of more than 64 KiB"
 	errTooExpensive evalError = "the expression takes too long"
 	errMissingKey   evalError = "a key that is read has no value"
 	errOverload     evalError = "an operator or function does not take a value of this type"

@@ -48,7 +48,7 @@ func (o object) Get(index ref.Val) ref.Val {
 	}
 	f, ok := o.schema.fields[string(name)]
 	if !ok {
-		return types.WrapErr(noValue(o.schema.path + "." + string(name)))
+		return types.WrapErr(errMissingKey) // the name may be a value
 	}
 	v, err := f.fieldType(o.schema.path + "." + string(name)).GetFrom(o.of)
 	if err != nil {

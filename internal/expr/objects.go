@@ -65,10 +65,10 @@ var (
 	accountSchema = newSchema(varAccount, map[string]field{
 		"name": text(func(a *v1alpha1.Account) string { return a.Name }),
 		"labels": on(textMapType(), func(a *v1alpha1.Account) (ref.Val, bool) {
-			return types.NewStringStringMap(types.DefaultTypeAdapter, a.Labels), len(a.Labels) > 0
+			return orderedMap{types.NewStringStringMap(types.DefaultTypeAdapter, a.Labels)}, len(a.Labels) > 0
 		}),
 		"annotations": on(textMapType(), func(a *v1alpha1.Account) (ref.Val, bool) {
-			return types.NewStringStringMap(types.DefaultTypeAdapter, a.Annotations), len(a.Annotations) > 0
+			return orderedMap{types.NewStringStringMap(types.DefaultTypeAdapter, a.Annotations)}, len(a.Annotations) > 0
 		}),
 		"spec": on(specSchema.typ, func(a *v1alpha1.Account) (ref.Val, bool) {
 			return object{schema: specSchema, of: &a.Spec}, true
@@ -171,5 +171,5 @@ func externalIDs(s *v1alpha1.AccountSpec) (ref.Val, bool) {
 		}
 		schemes[scheme] = list
 	}
-	return types.NewStringInterfaceMap(types.DefaultTypeAdapter, schemes), len(schemes) > 0
+	return orderedMap{types.NewStringInterfaceMap(types.DefaultTypeAdapter, schemes)}, len(schemes) > 0
 }

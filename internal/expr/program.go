@@ -62,6 +62,9 @@ func (c compiled) eval(v *Vars) (ref.Val, error) {
 	if err != nil {
 		return nil, explain(err, c.source)
 	}
+	if tooLarge(out) {
+		return nil, errTooLong
+	}
 	return out, nil
 }
 

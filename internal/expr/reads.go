@@ -262,7 +262,7 @@ func (x *extractor) literals(call ast.CallExpr) {
 	}
 	switch call.FunctionName() {
 	case fnPeriod:
-		if d, err := value.ParseDuration(v1alpha1.Duration(text)); err != nil || (d == 0 && text != "0") {
+		if _, err := value.ParseDuration(v1alpha1.Duration(text)); err != nil || text == "" {
 			x.fail(last, errNotAPeriod.Error())
 		}
 	case fnDaysSince, fnDaysUntil, fnNextAnniversary:

@@ -104,6 +104,9 @@ func formatForPeople(v ref.Val) ref.Val {
 	case types.Timestamp:
 		text = v.Format(time.DateOnly)
 	default:
+		if tooLarge(v) {
+			return types.WrapErr(errTooLong)
+		}
 		text, err = renderText(v)
 	}
 	if err != nil {

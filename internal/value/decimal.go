@@ -37,16 +37,15 @@ func ParseDecimal(s string) (Decimal, error) {
 		return 0, ErrNotANumber
 	}
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		exponent, err := strconv.Atoi(s[i+1:])
-		if err != nil {
+		exponent, ok := new(big.Int).SetString(s[i+1:], 10)
+		if !ok {
 			return 0, ErrNotANumber
 		}
-		if exponent > 100 {
-			return 0, ErrNumberTooLarge
+		// So few digits are too large a number from e100 on, and 0 up to e-100, unless they are all zeros.
+		if most := big.NewInt(100); exponent.CmpAbs(most) > 0 {
+			exponent.Mul(most, big.NewInt(int64(exponent.Sign())))
 		}
-		if exponent < -100 {
-			s = s[:i] + "e-100" // of so few digits either is 0
-		}
+		s = s[:i] + "e" + exponent.String()
 	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
@@ -61,10 +60,6 @@ func ParseDecimal(s string) (Decimal, error) {
 
 // decimalOf rounds a rational number half away from zero. It reports false where the number is too large.
 func decimalOf(r *big.Rat) (Decimal, bool) {
-	limit := new(big.Rat).SetInt64(maxDecimal)
-	if new(big.Rat).Abs(r).Cmp(limit) >= 0 {
-		return 0, false
-	}
 	scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt64(DecimalScale))
 	twice := new(big.Int).Mul(scaled.Num(), big.NewInt(2))
 	half := scaled.Denom()
@@ -73,7 +68,11 @@ func decimalOf(r *big.Rat) (Decimal, bool) {
 	} else {
 		twice.Add(twice, half)
 	}
-	return Decimal(twice.Quo(twice, new(big.Int).Mul(half, big.NewInt(2))).Int64()), true
+	units := twice.Quo(twice, new(big.Int).Mul(half, big.NewInt(2)))
+	if limit := big.NewInt(maxDecimal * DecimalScale); units.CmpAbs(limit) >= 0 { // looked at once it is rounded
+		return 0, false
+	}
+	return Decimal(units.Int64()), true
 }
 
 // DecimalFromInt returns a whole number as a Decimal. The number must have at most twelve digits.
@@ -82,10 +81,13 @@ func DecimalFromInt(n int64) Decimal { return Decimal(n * DecimalScale) }
 // DecimalFromFloat returns a finite number rounded to six digits after the point, half away from zero. It reports false for
 // what is no such number, and for numbers of more than twelve digits before the point.
 func DecimalFromFloat(n float64) (Decimal, bool) {
-	// Up to here the product is one rounding from exact; the explicit conversion keeps every machine from fusing it.
-	const exact = 1 << 53
-	if scaled := float64(n * DecimalScale); scaled > -exact && scaled < exact {
-		return Decimal(math.Round(scaled)), true
+	// Up to here the product is within a thousandth of exact, so that only beside a half it may be rounded to the wrong side;
+	// the explicit conversion keeps every machine from fusing it.
+	const near = 1 << 43
+	scaled := float64(n * DecimalScale)
+	whole := math.Round(scaled)
+	if math.Abs(scaled) < near && math.Abs(math.Abs(scaled-whole)-0.5) > 0.01 {
+		return Decimal(whole), true
 	}
 	d, err := ParseDecimal(strconv.FormatFloat(n, 'g', -1, 64))
 	return d, err == nil

@@ -57,11 +57,16 @@ func ParseDate(d v1alpha1.Date) (time.Time, error) {
 }
 
 // DayIn returns the moment that a day, given as a midnight in UTC, begins with in a time zone: midnight, or where the clocks
-// are put forward then and there is none, the first moment after.
+// are put forward then and there is none, the first moment after; where they are put back then, the first of two.
 func DayIn(day time.Time, location *time.Location) time.Time {
 	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, location)
+	begin, end := t.ZoneBounds()
 	if t.Day() != day.Day() {
-		_, t = t.ZoneBounds()
+		return end
+	}
+	if before := begin.Add(-1); !begin.IsZero() && t.Sub(begin) < Day && before.Day() == day.Day() {
+		_, offset := before.Zone()
+		return day.Add(-time.Duration(offset) * time.Second).In(location)
 	}
 	return t
 }
@@ -109,10 +114,11 @@ func ParseTime(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			if t.Year() < 1 || t.Year() > 9999 {
+			// In UTC a moment may be in another year than in its own zone, and a status holds none beyond these.
+			if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
 				return time.Time{}, ErrNotATime
 			}
-			return t.UTC(), nil
+			return t, nil
 		}
 	}
 	return time.Time{}, ErrNotATime
