@@ -17,6 +17,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/metrics"
+	"github.com/perennial-dev/perennial/internal/playbook"
 )
 
 // AccountReconciler keeps every account's status: its health, and where the episode of each playbook stands.
@@ -26,8 +27,14 @@ type AccountReconciler struct {
 	Progress *Progress
 	// Waker lets others ask for an evaluation.
 	Waker *AccountWaker
+	// Settle says when a change of the configuration is over.
+	Settle *Settle
+	// Runs is woken where a value may close a task of a run.
+	Runs *Waker
 	// Recorder of events; nil records none.
 	Recorder events.EventRecorder
+	// Outbox tells notifiers of what happens; nil tells nobody.
+	Outbox *Outbox
 	// Metrics count the evaluations; nil counts none.
 	Metrics *metrics.Activity
 	// Workers is the number of accounts that are evaluated at the same time.
@@ -72,12 +79,19 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		// A source has not been read since the operator started. Its first read wakes this account.
 		return ctrl.Result{}, nil
 	}
+	if in.settled, err = r.Settle.over(ctx, acct.Namespace, in.now); err != nil {
+		return ctrl.Result{}, err
+	}
 	if wait, result := r.awaitsChildren(in); wait {
 		return result, nil
 	}
 	began := r.Clock.Now()
 	status, next := evaluateAccount(*in)
 	took := r.Clock.Since(began)
+	told, err := r.Outbox.ofAccount(ctx, &acct, &status)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	another := worthWriting(&acct.Status, &status, in)
 	r.Metrics.AccountEvaluated(took, another)
 	if another {
@@ -86,7 +100,13 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		if result, err := writeStatus(ctx, r.Client, &acct); err != nil || result.RequeueAfter > 0 {
 			return result, err
 		}
+		told()
 		r.tell(in, &previous, &acct.Status)
+	}
+	for i := range in.runs {
+		if run := &in.runs[i]; playbook.AwaitsValue(run) {
+			r.Runs.Wake(client.ObjectKeyFromObject(run))
+		}
 	}
 	if r.Progress.evaluated(req.NamespacedName, evaluation{resourceVersion: acct.ResourceVersion, generations: in.generations()}) {
 		r.releaseParent(&acct)

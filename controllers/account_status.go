@@ -33,6 +33,7 @@ type accountInput struct {
 	ancestry   account.Ancestry
 	children   []*v1alpha1.Account
 	now        time.Time
+	settled    time.Time
 	location   *time.Location
 }
 
@@ -82,6 +83,8 @@ func evaluateAccount(in accountInput) (v1alpha1.AccountStatus, time.Time) {
 	status.LastHandledRequestedAt = requestedAt(in.account)
 	status.OpenTasks = in.openTasks
 	status.Rollup = account.Rollup(in.account, in.children)
+	status.Lifecycle = account.Lifecycle(in.account, in.now)
+	status.Contract = in.account.Spec.Contract.DeepCopy()
 
 	var next time.Time
 	status.Health, next = in.health()
@@ -104,7 +107,7 @@ func (in *accountInput) health() (*v1alpha1.Health, time.Time) {
 	case in.stalled() && previous != nil:
 		return in.standing(previous)
 	default:
-		return unscored(previous, in.now), time.Time{}
+		return score.Unscored(previous, in.now), time.Time{}
 	}
 }
 
@@ -122,6 +125,7 @@ func (in *accountInput) standing(previous *v1alpha1.Health) (*v1alpha1.Health, t
 		if h.Override.ComputedBand == v1alpha1.BandUnknown {
 			h.LastBand = h.Override.ComputedLastBand
 		}
+		h.PreviousBand = score.PreviousBand(previous, h.Override.ComputedBand)
 		h.Band, h.BandSince = h.Override.ComputedBand, &metav1.Time{Time: in.now.UTC().Truncate(time.Second)}
 	}
 	h.Override = nil
@@ -134,30 +138,11 @@ func (in *accountInput) overrideStands(h *v1alpha1.Health) bool {
 	return o != nil && o.Band == h.Band && o.By == h.Override.By && o.Reason == h.Override.Reason && o.Until == h.Override.Until
 }
 
-// unscored is the health of an account that no model scores: what it was is remembered, what it is is not known.
-func unscored(previous *v1alpha1.Health, now time.Time) *v1alpha1.Health {
-	h := &v1alpha1.Health{Band: v1alpha1.BandUnknown, BandSince: &metav1.Time{Time: now.UTC().Truncate(time.Second)}}
-	if previous == nil {
-		return h
-	}
-	h.LastBand, h.Model, h.ModelGeneration, h.History = previous.LastBand, previous.Model, previous.ModelGeneration, slices.Clone(previous.History)
-	band := previous.Band
-	if o := previous.Override; o != nil {
-		band, h.LastBand = o.ComputedBand, o.ComputedLastBand // A person's band is not what the next score is compared with.
-	}
-	if band != v1alpha1.BandUnknown {
-		h.LastBand = band
-	} else if previous.Override == nil {
-		h.BandSince = previous.BandSince.DeepCopy()
-	}
-	return h
-}
-
 // view is what triggers and texts see of the account.
 func (in *accountInput) view(health *v1alpha1.Health) playbook.View {
 	return playbook.View{
-		Account: in.account, Health: health, Scored: in.scored(), ScorePartial: in.scored() && in.model.result.Partial(health),
-		Facts: in.facts, Events: in.events, Now: in.now, Location: in.location,
+		Account: in.account, Lifecycle: account.Lifecycle(in.account, in.now), Health: health, Scored: in.scored(), ScorePartial: in.scored() && in.model.result.Partial(health),
+		Facts: in.facts, Events: in.events, Now: in.now, Settled: in.settled, Location: in.location,
 	}
 }
 
@@ -280,7 +265,8 @@ func (in *accountInput) nextRefresh(status *v1alpha1.AccountStatus) time.Time {
 func countOpen(tasks []v1alpha1.Task) int32 {
 	var n int32
 	for i := range tasks {
-		if s := tasks[i].Status.State; s == v1alpha1.TaskOpen || s == v1alpha1.TaskInProgress {
+		switch tasks[i].Status.State {
+		case v1alpha1.TaskOpen, v1alpha1.TaskInProgress, v1alpha1.TaskSnoozed:
 			n++
 		}
 	}

@@ -30,10 +30,13 @@ type conditions struct {
 	now        time.Time
 }
 
+// maxMessage is the longest message of a condition, in bytes; the API server refuses one of more than 32768.
+const maxMessage = 8192
+
 // set writes one condition.
 func (c conditions) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(c.list, metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: message,
+		Type: conditionType, Status: status, Reason: reason, Message: cutText(message, maxMessage),
 		ObservedGeneration: c.generation, LastTransitionTime: metav1.NewTime(c.now.Truncate(time.Second)),
 	})
 }
@@ -79,8 +82,9 @@ func requeueAt(c clock.PassiveClock, at time.Time) reconcile.Result {
 	if at.IsZero() {
 		return reconcile.Result{}
 	}
-	// The moment itself must be over when the reconciler looks at the clock again.
-	return reconcile.Result{RequeueAfter: max(at.Sub(c.Now())+time.Millisecond, time.Millisecond)}
+	// The moment itself must be over when the reconciler looks at the clock again. One that is further away than a duration
+	// can say is looked at again in a year.
+	return reconcile.Result{RequeueAfter: max(min(at.Sub(c.Now()), 365*24*time.Hour)+time.Millisecond, time.Millisecond)}
 }
 
 // writeStatus updates an object's status under the resourceVersion that it was computed from. A conflict is no error:

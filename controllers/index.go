@@ -26,6 +26,8 @@ const (
 	IndexParent = "spec.parentRef.name"
 	// IndexStale finds accounts that show a Stale value, under "true".
 	IndexStale = "stale"
+	// IndexInhibitedBy finds playbooks by a playbook that keeps them from starting.
+	IndexInhibitedBy = "spec.inhibitedBy"
 	// IndexReadSource finds models and playbooks by a DataSource that they read.
 	IndexReadSource = "readSource"
 	// IndexConfigMap finds DataSources by the ConfigMap that they read.
@@ -36,6 +38,8 @@ const (
 	IndexAccount = "spec.accountRef.name"
 	// IndexPlaybook finds runs by playbook.
 	IndexPlaybook = "spec.playbookRef.name"
+	// IndexUndelivered finds accounts, runs and tasks by a notifier that has yet to take an event of theirs.
+	IndexUndelivered = "status.undelivered.notifiers"
 	// IndexRun finds tasks by run.
 	IndexRun = "spec.runRef.name"
 )
@@ -57,10 +61,14 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Account{}, IndexStale, staleValues},
 		{&v1alpha1.DataSource{}, IndexConfigMap, sourceConfigMap},
 		{&v1alpha1.AccountSet{}, IndexSetSource, setSource},
+		{&v1alpha1.Playbook{}, IndexInhibitedBy, playbookInhibitors},
 		{&v1alpha1.PlaybookRun{}, IndexAccount, runAccount},
 		{&v1alpha1.PlaybookRun{}, IndexPlaybook, runPlaybook},
 		{&v1alpha1.Task{}, IndexAccount, taskAccount},
 		{&v1alpha1.Task{}, IndexRun, taskRun},
+		{&v1alpha1.Account{}, IndexUndelivered, waitingNotifiers},
+		{&v1alpha1.PlaybookRun{}, IndexUndelivered, waitingNotifiers},
+		{&v1alpha1.Task{}, IndexUndelivered, waitingNotifiers},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
 			return err
@@ -120,6 +128,8 @@ func sourceConfigMap(obj client.Object) []string {
 func setSource(obj client.Object) []string {
 	return []string{obj.(*v1alpha1.AccountSet).Spec.SourceRef.Name}
 }
+
+func playbookInhibitors(obj client.Object) []string { return obj.(*v1alpha1.Playbook).Spec.InhibitedBy }
 
 func runAccount(obj client.Object) []string {
 	return []string{obj.(*v1alpha1.PlaybookRun).Spec.AccountRef.Name}

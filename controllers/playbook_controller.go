@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -21,8 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/account"
-	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -46,11 +43,12 @@ type PlaybookReconciler struct {
 
 	seen    generations
 	created ownCreates
+	holds   holds
 }
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=playbooks,verbs=get;list;watch
 // +kubebuilder:rbac:groups=perennial.dev,resources=playbooks/status,verbs=get;update;patch
-// +kubebuilder:rbac:groups=perennial.dev,resources=playbookruns,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=perennial.dev,resources=playbookruns,verbs=get;list;watch;create;delete
 
 // SetupWithManager starts the reconciler with the manager.
 func (r *PlaybookReconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -67,8 +65,9 @@ func (r *PlaybookReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("playbook").
 		For(&v1alpha1.Playbook{}).
 		Watches(&v1alpha1.Account{}, playbooksOfAccount()).
-		Watches(&v1alpha1.PlaybookRun{}, handler.EnqueueRequestsFromMapFunc(playbookOfRun),
-			builder.WithPredicates(changed(func(run *v1alpha1.PlaybookRun) any { return run.Status.State }))).
+		Watches(&v1alpha1.PlaybookRun{}, r.playbooksOfRun(), builder.WithPredicates(changed(resultOfRun))).
+		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(r.playbookOfTask),
+			builder.WithPredicates(changed(func(task *v1alpha1.Task) any { return len(task.Status.Undelivered) > 0 }))).
 		Watches(&v1alpha1.DataSource{}, lookUp(r.Client, &v1alpha1.PlaybookList{}, IndexReadSource), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Waker.Source()).
 		Complete(r)
@@ -80,6 +79,8 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.Get(ctx, req.NamespacedName, &pb); err != nil {
 		if client.IgnoreNotFound(err) == nil && r.seen.forget(req.NamespacedName) {
 			r.Catalog.playbooks.forget(req.NamespacedName)
+			r.holds.forget(req.NamespacedName)
+			r.wakeInhibited(ctx, req.NamespacedName)
 			return ctrl.Result{}, r.Accounts.NotifyNamespace(ctx, req.Namespace)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -88,6 +89,7 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if err := r.Accounts.NotifyNamespace(ctx, req.Namespace); err != nil {
 			return ctrl.Result{}, err
 		}
+		r.wakeInhibited(ctx, req.NamespacedName)
 	}
 	compiled := r.Catalog.compilePlaybook(&pb)
 	before := pb.Status.DeepCopy()
@@ -103,133 +105,11 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 			return result, err
 		}
 	}
-	return requeueAt(r.Clock, started.next), nil
-}
-
-// startResult is what came of starting the runs that are due.
-type startResult struct {
-	// runs of the playbook, those that were just made included.
-	runs []v1alpha1.PlaybookRun
-	// held is the number of accounts whose run may not start now, because of a limit or suspend.
-	held int
-	// next is when to look again; the zero time is when something changes.
-	next time.Time
-}
-
-// start makes the runs that are due, as far as the limits allow.
-func (r *PlaybookReconciler) start(ctx context.Context, p plan) (startResult, error) {
-	var result startResult
-	var runs v1alpha1.PlaybookRunList
-	if err := r.List(ctx, &runs, client.InNamespace(p.Namespace), client.MatchingFields{IndexPlaybook: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return result, err
-	}
-	now := r.Clock.Now()
-	result.runs = r.created.merge(client.ObjectKeyFromObject(p.Playbook), runs.Items, now)
-	if p.err != nil {
-		return result, nil
-	}
-	due, err := r.due(ctx, p)
-	if err != nil || due == 0 {
-		return result, err
-	}
-	if p.Spec.Suspend {
-		result.held = due
-		return result, nil
-	}
-	watched, err := r.watched(ctx, p)
+	expires, err := r.expire(ctx, &pb, started.runs)
 	if err != nil {
-		return result, err
+		return ctrl.Result{}, err
 	}
-	ready, next, err := r.mayStart(ctx, p, watched, now)
-	if err != nil || !ready {
-		result.next = next
-		return result, err
-	}
-	return r.admit(ctx, p, watched, result)
-}
-
-// due counts the accounts that have an episode of the playbook in the state Due.
-func (r *PlaybookReconciler) due(ctx context.Context, p plan) (int, error) {
-	var accounts v1alpha1.AccountList
-	if err := r.List(ctx, &accounts, client.InNamespace(p.Namespace), client.MatchingFields{IndexDuePlaybook: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return 0, err
-	}
-	n := 0
-	for i := range accounts.Items {
-		if acct := &accounts.Items[i]; acct.DeletionTimestamp.IsZero() && p.selector.Matches(acct) {
-			n++
-		}
-	}
-	return n, nil
-}
-
-// mayStart reports whether runs may start now: every account that the playbook watches was evaluated since the
-// operator started, and the configuration has settled. next is when to ask again, where time alone decides.
-func (r *PlaybookReconciler) mayStart(ctx context.Context, p plan, watched []*v1alpha1.Account, now time.Time) (ready bool, next time.Time, err error) {
-	settled, err := r.Settle.over(ctx, p.Namespace, now)
-	if err != nil {
-		return false, time.Time{}, err
-	}
-	if now.Before(settled) {
-		return false, settled, nil
-	}
-	for _, acct := range watched {
-		if !r.Progress.ready(p.Playbook, acct, atLeast) {
-			return false, time.Time{}, nil
-		}
-	}
-	return true, time.Time{}, nil
-}
-
-// watched returns the accounts that the playbook watches. They are the cache's own.
-func (r *PlaybookReconciler) watched(ctx context.Context, p plan) ([]*v1alpha1.Account, error) {
-	var accounts v1alpha1.AccountList
-	if err := r.List(ctx, &accounts, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
-	}
-	var watched []*v1alpha1.Account
-	for i := range accounts.Items {
-		if acct := &accounts.Items[i]; acct.DeletionTimestamp.IsZero() && p.selector.Matches(acct) {
-			watched = append(watched, acct)
-		}
-	}
-	return watched, nil
-}
-
-// admit makes a run for each account that the limits let through. Who is due is read off the very accounts that mayStart
-// looked at: the largest goes first only where all of them are known.
-func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alpha1.Account, result startResult) (startResult, error) {
-	now := r.Clock.Now()
-	started, open := namesOf(result.runs), openAccounts(result.runs)
-	active, today, oldest := countRuns(result.runs, now)
-	gone, oldestGone := countGone(p.Name, watched, started, now)
-	var candidates []playbook.Candidate
-	due := map[string]*v1alpha1.Account{}
-	for _, acct := range watched {
-		episode := dueEpisode(acct, p.Name)
-		if episode == nil || started[runNameOf(acct.Name, episode)] || open[acct.Name] {
-			continue // What has its run, or another one, the account will see as soon as its cache does.
-		}
-		due[acct.Name] = acct
-		candidates = append(candidates, playbook.Candidate{Account: acct.Name, ARR: account.ARR(acct)})
-	}
-	admitted, held := playbook.Admit(candidates, active, today+gone, p.Spec.Limits)
-	result.held = held
-	for _, name := range admitted {
-		run, next, err := r.startOne(ctx, p, due[name].DeepCopy())
-		if err != nil {
-			return result, err
-		}
-		if run != nil {
-			result.runs = append(result.runs, *run)
-		}
-		result.next = value.Earliest(result.next, next)
-	}
-	if oldest = value.Earliest(oldest, oldestGone); held > 0 && !oldest.IsZero() {
-		// A place within the day becomes free when its oldest run is a day old.
-		result.next = value.Earliest(result.next, oldest.Add(24*time.Hour))
-	}
-	return result, nil
+	return requeueAt(r.Clock, value.Earliest(started.next, expires)), nil
 }
 
 // startOne makes the run of one account's episode. It returns none where the account has moved on since.
@@ -293,22 +173,13 @@ func playbooksOfAccount() handler.EventHandler {
 	}
 }
 
-func playbookOfRun(_ context.Context, obj client.Object) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.(*v1alpha1.PlaybookRun).Spec.PlaybookRef.Name}}}
-}
-
 // newRun makes the run of the account's episode that is Due.
 func newRun(p plan, in *accountInput) (*v1alpha1.PlaybookRun, error) {
-	view := in.view(in.account.Status.Health)
 	episode := dueEpisode(in.account, p.Name)
-	switch {
-	case episode == nil:
+	if episode == nil {
 		return nil, errNotDue
-	case episode.Source != "":
-		return p.result.NewObservationRun(view, *episode)
 	}
-	triggers, _ := p.result.Conditions(view)
-	return p.result.NewRun(view, *episode, triggers)
+	return p.result.NewEpisodeRun(in.view(in.account.Status.Health), *episode)
 }
 
 // errNotDue is for an account whose episode has moved on.
@@ -322,12 +193,4 @@ func dueEpisode(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episode {
 		}
 	}
 	return nil
-}
-
-// describeHeld says why runs are held, and what can be done about it.
-func describeHeld(p *v1alpha1.Playbook, held int) string {
-	if p.Spec.Suspend {
-		return fmt.Sprintf("%d accounts are due; spec.suspend holds their runs back", held)
-	}
-	return fmt.Sprintf("%d accounts are due; spec.limits holds their runs back; the largest ARR goes first", held)
 }

@@ -4,30 +4,37 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
+
+// maxHeldNames is how many of the accounts that are held back a playbook's status names.
+const maxHeldNames = 10
 
 // setStatus computes a playbook's status.
 func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started startResult) error {
 	status := &p.Playbook.Status
 	status.ObservedGeneration = p.Generation
 	status.LastHandledRequestedAt = requestedAt(p.Playbook)
-	status.HeldRuns = int32(started.held)
+	status.Results = playbook.Results(started.runs)
 	status.ActiveRuns, status.OlderGenerations = 0, 0
 	for i := range started.runs {
 		run := &started.runs[i]
 		if at := run.CreationTimestamp; status.LastTriggeredTime == nil || status.LastTriggeredTime.Before(&at) {
 			status.LastTriggeredTime = &metav1.Time{Time: at.Time}
 		}
-		if !runOpen(run) {
+		if !playbook.RunOpen(run) {
 			continue
 		}
 		status.ActiveRuns++
@@ -36,11 +43,7 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 		}
 	}
 	c := conditions{list: &status.Conditions, generation: p.Generation, now: r.Clock.Now()}
-	reason := v1alpha1.ReasonLimitReached
-	if p.Spec.Suspend {
-		reason = v1alpha1.ReasonSuspended
-	}
-	c.setIf(started.held > 0, v1alpha1.ConditionHeld, reason, describeHeld(p.Playbook, started.held))
+	setHeld(p, c, started)
 	if p.err != nil {
 		c.stalled(v1alpha1.ReasonInvalidSpec, p.err.Error())
 		return nil
@@ -54,15 +57,58 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 		return err
 	}
 	missing = append(missing, untimed...)
+	inhibitors, err := r.missingInhibitors(ctx, p)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	if len(missing) > 0 {
+		wrong = append(wrong, notThere(missing))
+	}
+	if len(inhibitors) > 0 {
+		wrong = append(wrong, "not there: "+atMostTen(inhibitors)+"; until it is, it keeps nothing from starting")
+	}
 	switch {
-	case len(missing) > 0:
-		c.reconciling(v1alpha1.ReasonReferenceNotFound, notThere(missing))
+	case len(wrong) > 0:
+		c.reconciling(v1alpha1.ReasonReferenceNotFound, strings.Join(wrong, "; "))
 	case p.Spec.Suspend:
 		c.ready(v1alpha1.ReasonSuspended, "suspended: nothing new starts; work in flight goes on")
 	default:
 		c.ready(v1alpha1.ReasonReady, "the playbook is in use")
 	}
 	return nil
+}
+
+// setHeld notes which runs are held back. While nothing may start, after a restart say, what was decided last stands.
+func setHeld(p plan, c conditions, started startResult) {
+	status := &p.Playbook.Status
+	if started.undecided {
+		if last := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHeld); last != nil {
+			c.set(last.Type, last.Status, last.Reason, last.Message)
+		}
+		return
+	}
+	status.HeldRuns = int32(len(started.held))
+	status.InhibitedRuns = int32(heldFor(started.held, v1alpha1.HeldInhibited))
+	status.Held = started.held[:min(len(started.held), maxHeldNames)]
+	reason, message := describeHeld(p.Playbook, started.held)
+	c.setIf(len(started.held) > 0, v1alpha1.ConditionHeld, reason, message)
+}
+
+// missingInhibitors names the playbooks in inhibitedBy that are not there. What is not there keeps nothing from starting.
+func (r *PlaybookReconciler) missingInhibitors(ctx context.Context, p plan) ([]string, error) {
+	var missing []string
+	for _, name := range p.Spec.InhibitedBy {
+		var other v1alpha1.Playbook
+		err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, &other)
+		switch {
+		case apierrors.IsNotFound(err):
+			missing = append(missing, fmt.Sprintf("Playbook %s of spec.inhibitedBy", name))
+		case err != nil:
+			return nil, err
+		}
+	}
+	return missing, nil
 }
 
 // untimedSources names the sources whose observations the playbook watches and whose rows say no time.
@@ -84,7 +130,7 @@ func (r *PlaybookReconciler) untimedSources(ctx context.Context, p plan) ([]stri
 // countRuns counts the runs with open work and those that began within 24 hours, and says when the oldest of these began.
 func countRuns(runs []v1alpha1.PlaybookRun, now time.Time) (active, today int, oldest time.Time) {
 	for i := range runs {
-		if runOpen(&runs[i]) {
+		if playbook.RunOpen(&runs[i]) {
 			active++
 		}
 		if began := runs[i].CreationTimestamp.Time; began.After(now.Add(-24 * time.Hour)) {
@@ -110,7 +156,7 @@ func namesOf(runs []v1alpha1.PlaybookRun) map[string]bool {
 func openAccounts(runs []v1alpha1.PlaybookRun) map[string]bool {
 	open := map[string]bool{}
 	for i := range runs {
-		if runOpen(&runs[i]) {
+		if playbook.RunOpen(&runs[i]) {
 			open[runs[i].Spec.AccountRef.Name] = true
 		}
 	}
@@ -119,10 +165,10 @@ func openAccounts(runs []v1alpha1.PlaybookRun) map[string]bool {
 
 // countGone counts the episodes that began to fire within 24 hours and whose run somebody has deleted, and says when the
 // oldest of these began: to delete a run makes no room for another on the same day.
-func countGone(playbookName string, accounts []*v1alpha1.Account, started map[string]bool, now time.Time) (gone int, oldest time.Time) {
+func countGone(playbookName string, accounts []*v1alpha1.Account, started map[string]bool, now time.Time, location *time.Location) (gone int, oldest time.Time) {
 	for _, acct := range accounts {
 		for _, e := range episodesOf(acct, playbookName) {
-			if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[runNameOf(acct.Name, e)] {
+			if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[runNameOf(acct.Name, e, location)] {
 				continue
 			}
 			if e.Since.After(now.Add(-24 * time.Hour)) {

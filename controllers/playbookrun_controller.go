@@ -2,10 +2,12 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -19,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
 )
 
@@ -34,6 +37,8 @@ type PlaybookRunReconciler struct {
 	Waker *Waker
 	// Recorder of events; nil records none.
 	Recorder events.EventRecorder
+	// Outbox tells notifiers of what happens; nil tells nobody.
+	Outbox *Outbox
 	// Workers is the number of runs that are worked on at the same time.
 	Workers int
 }
@@ -48,7 +53,7 @@ func (r *PlaybookRunReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("playbookrun").
 		For(&v1alpha1.PlaybookRun{}).
 		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(runOfTask)).
-		Watches(&v1alpha1.Account{}, handler.EnqueueRequestsFromMapFunc(r.runsOfAccount), builder.WithPredicates(episodesChanged())).
+		Watches(&v1alpha1.Account{}, handler.EnqueueRequestsFromMapFunc(r.runsOfAccount), builder.WithPredicates(runsMayMove())).
 		WatchesRawSource(r.Waker.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Complete(r)
@@ -62,7 +67,7 @@ func (r *PlaybookRunReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	var acct v1alpha1.Account
 	err := r.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.AccountRef.Name}, &acct)
-	if err != nil || !run.DeletionTimestamp.IsZero() || !metav1.IsControlledBy(&run, &acct) {
+	if err != nil || !run.DeletionTimestamp.IsZero() || !belongs(&run, &acct) {
 		// Without its account the run is on its way to the garbage collector.
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -75,7 +80,7 @@ func (r *PlaybookRunReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	work, err := playbook.PlanRun(in)
 	if err != nil {
-		// The playbook's compilation refuses such steps; a run that somebody wrote by hand may have them.
+		// The playbook's compilation refuses such a spec; a run that somebody wrote by hand may have it.
 		return r.stall(ctx, &run, err)
 	}
 	if later, err := r.createTasks(ctx, &run, work.Create); err != nil || later {
@@ -83,21 +88,26 @@ func (r *PlaybookRunReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	before := run.Status.DeepCopy()
 	setRunStatus(&run, work, in.Now)
+	told, err := r.Outbox.ofRun(ctx, &run, &acct, before)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	if !equality.Semantic.DeepEqual(before, &run.Status) {
 		if result, err := writeStatus(ctx, r.Client, &run); err != nil || result.RequeueAfter > 0 {
 			return result, err
 		}
+		told()
 		r.tell(&run, before)
 	}
 	return requeueAt(r.Clock, work.NextChange), nil
 }
 
-// stall says that a run's steps cannot work.
+// stall says that a run's spec cannot work.
 func (r *PlaybookRunReconciler) stall(ctx context.Context, run *v1alpha1.PlaybookRun, reason error) (ctrl.Result, error) {
 	before := run.Status.DeepCopy()
 	run.Status.ObservedGeneration = run.Generation
 	c := conditions{list: &run.Status.Conditions, generation: run.Generation, now: r.Clock.Now()}
-	c.stalled(v1alpha1.ReasonInvalidSpec, "spec.steps: "+reason.Error())
+	c.stalled(v1alpha1.ReasonInvalidSpec, reason.Error())
 	if equality.Semantic.DeepEqual(before, &run.Status) {
 		return ctrl.Result{}, nil
 	}
@@ -120,14 +130,23 @@ func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.Pla
 		return in, false, err
 	}
 	facts := r.Store.Facts(run.Namespace, acct, reads)
-	rememberedValues(facts, acct.Status.Health, modelFor(models, acct))
+	model := modelFor(models, acct)
+	rememberedValues(facts, acct.Status.Health, model)
 	now := r.Clock.Now()
 	return playbook.PlanInput{
 		Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, episodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
 		View: playbook.View{
-			Account: acct, Health: acct.Status.Health, Scored: true, Facts: facts, Now: now, Location: r.Location,
+			Account: acct, Health: acct.Status.Health, Scored: scoredBy(model, acct),
+			ScorePartial: meta.IsStatusConditionTrue(acct.Status.Conditions, v1alpha1.ConditionScorePartial),
+			Facts:        facts, Now: now, Location: r.Location,
 		},
 	}, false, nil
+}
+
+// scoredBy reports whether an account's health is what its model, as it is now, says.
+func scoredBy(m *model, acct *v1alpha1.Account) bool {
+	h := acct.Status.Health
+	return m != nil && m.err == nil && !account.Churned(acct) && h != nil && h.Model == m.Name && h.ModelUID == m.UID && h.ModelGeneration == m.Generation
 }
 
 // tasksOf returns the tasks of a run. One that the run's status names and the cache does not show is asked for at the
@@ -137,17 +156,25 @@ func (r *PlaybookRunReconciler) tasksOf(ctx context.Context, run *v1alpha1.Playb
 	if err := r.List(ctx, &list, client.InNamespace(run.Namespace), client.MatchingFields{IndexRun: run.Name}); err != nil {
 		return nil, err
 	}
+	// Tasks of a run of the same name that is gone are on their way to the garbage collector.
+	list.Items = slices.DeleteFunc(list.Items, func(task v1alpha1.Task) bool { return !belongs(&task, run) })
 	for _, name := range playbook.MissingTasks(run, list.Items) {
 		var task v1alpha1.Task
 		err := r.Reader.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: name}, &task)
 		if client.IgnoreNotFound(err) != nil {
 			return nil, err
 		}
-		if err == nil && metav1.IsControlledBy(&task, run) {
+		if err == nil && belongs(&task, run) {
 			list.Items = append(list.Items, task)
 		}
 	}
 	return list.Items, nil
+}
+
+// belongs reports whether an object belongs to the one that it names: it is its own, or nobody's, as after a restore that
+// left the owners out. What belongs to another of the same name is on its way to the garbage collector.
+func belongs(obj, owner client.Object) bool {
+	return metav1.IsControlledBy(obj, owner) || metav1.GetControllerOf(obj) == nil
 }
 
 // createTasks makes tasks. later is true where a name is taken by a task that the garbage collector has yet to take.
@@ -159,7 +186,7 @@ func (r *PlaybookRunReconciler) createTasks(ctx context.Context, run *v1alpha1.P
 			if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(task), &there); client.IgnoreNotFound(err) != nil {
 				return false, err
 			}
-			if !metav1.IsControlledBy(&there, run) {
+			if !belongs(&there, run) {
 				return true, nil
 			}
 			continue
@@ -178,10 +205,14 @@ func setRunStatus(run *v1alpha1.PlaybookRun, work *playbook.Plan, now time.Time)
 	run.Status.Conditions = list
 	run.Status.ObservedGeneration = run.Generation
 	c := conditions{list: &run.Status.Conditions, generation: run.Generation, now: now}
-	c.ready(v1alpha1.ReasonReady, "the tasks that can be made are made")
+	if work.Canceled == "" {
+		c.ready(v1alpha1.ReasonReady, "the tasks that can be made are made")
+	} else {
+		c.ready(v1alpha1.ReasonRunCanceled, work.Canceled)
+	}
 	switch {
-	case run.Spec.Observation != nil:
-		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonConditionHolds, "the run is about an observation, which nothing that comes later takes back")
+	case playbook.OfEvent(run):
+		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonEventHappened, "an event started the run, which nothing that comes later takes back")
 	case work.Resolved:
 		c.set(v1alpha1.ConditionResolved, metav1.ConditionTrue, v1alpha1.ReasonConditionCleared, "the condition that started the run has cleared")
 	default:
@@ -189,6 +220,11 @@ func setRunStatus(run *v1alpha1.PlaybookRun, work *playbook.Plan, now time.Time)
 	}
 	if len(work.TextErrors) > 0 {
 		c.set(v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, atMostThree(work.TextErrors))
+	}
+	if len(work.DatesUnknown) > 0 {
+		c.set(v1alpha1.ConditionDatesKnown, metav1.ConditionFalse, v1alpha1.ReasonDateNotKnown, atMostThree(work.DatesUnknown))
+	} else {
+		c.remove(v1alpha1.ConditionDatesKnown)
 	}
 }
 
@@ -208,7 +244,7 @@ func runOfTask(_ context.Context, obj client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: obj.GetNamespace(), Name: run.Name}}}
 }
 
-// runsOfAccount maps an account to its runs with open work.
+// runsOfAccount maps an account to its runs with open work, and to those whose condition has not cleared yet.
 func (r *PlaybookRunReconciler) runsOfAccount(ctx context.Context, obj client.Object) []reconcile.Request {
 	var list v1alpha1.PlaybookRunList
 	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{IndexAccount: obj.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
@@ -216,21 +252,24 @@ func (r *PlaybookRunReconciler) runsOfAccount(ctx context.Context, obj client.Ob
 	}
 	var requests []reconcile.Request
 	for i := range list.Items {
-		if runOpen(&list.Items[i]) {
+		if run := &list.Items[i]; playbook.RunOpen(run) || !playbook.OfEvent(run) && run.Status.ResolvedTime == nil {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
 	}
 	return requests
 }
 
-// episodesChanged lets updates of accounts through in which an episode of a playbook moved.
-func episodesChanged() predicate.Predicate {
+// runsMayMove lets updates of accounts through in which an episode of a playbook moved, or the health that may close a
+// task, or something that the steps of runs count from or that the status of a task shows.
+func runsMayMove() predicate.Predicate {
+	fromSpec := accountChanged()
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, after := e.ObjectOld.(*v1alpha1.Account), e.ObjectNew.(*v1alpha1.Account)
-			return !equality.Semantic.DeepEqual(before.Status.Playbooks, after.Status.Playbooks)
+			return !equality.Semantic.DeepEqual(before.Status.Playbooks, after.Status.Playbooks) ||
+				!equality.Semantic.DeepEqual(before.Status.Health, after.Status.Health) || fromSpec.Update(e)
 		},
 	}
 }

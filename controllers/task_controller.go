@@ -2,6 +2,9 @@ package controllers
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -12,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
@@ -24,8 +29,12 @@ type TaskReconciler struct {
 	Clock clock.PassiveClock
 	// Waker lets others ask for a look at a task.
 	Waker *Waker
+	// Outbox tells notifiers of what happens; nil tells nobody.
+	Outbox *Outbox
 	// Workers is the number of tasks that are worked on at the same time.
 	Workers int
+	// Location is the time zone of days.
+	Location *time.Location
 }
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=tasks,verbs=get;list;watch
@@ -37,9 +46,8 @@ func (r *TaskReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("task").
 		For(&v1alpha1.Task{}).
 		Watches(&v1alpha1.PlaybookRun{}, lookUp(r.Client, &v1alpha1.TaskList{}, IndexRun)).
-		// A task without an assignee is the account's owner's.
-		Watches(&v1alpha1.Account{}, lookUp(r.Client, &v1alpha1.TaskList{}, IndexAccount),
-			builder.WithPredicates(changed(func(a *v1alpha1.Account) any { return a.Spec.Owner }))).
+		// Whom a task is with, when it opens and when it is due may follow the account.
+		Watches(&v1alpha1.Account{}, lookUp(r.Client, &v1alpha1.TaskList{}, IndexAccount), builder.WithPredicates(accountChanged())).
 		WatchesRawSource(r.Waker.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(r.Workers, 1)}).
 		Complete(r)
@@ -61,19 +69,25 @@ func (r *TaskReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	now := r.Clock.Now()
 	before := task.Status.DeepCopy()
 	next := setTaskStatus(&task, work, now)
+	told, err := r.Outbox.ofTask(ctx, &task, before)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	if !equality.Semantic.DeepEqual(before, &task.Status) {
 		if result, err := writeStatus(ctx, r.Client, &task); err != nil || result.RequeueAfter > 0 {
 			return result, err
 		}
+		told()
 	}
 	return requeueAt(r.Clock, next), nil
 }
 
-// plan returns the plan of the task's run; none for a task made by hand. wait is true where the run's own status has
-// still to say that the task's step is ready: that change brings the task here again.
+// plan returns the plan of the task's run; none where that is gone. wait is true where the run's own status has still to
+// say that the task's step is ready: that change brings the task here again.
 func (r *TaskReconciler) plan(ctx context.Context, task *v1alpha1.Task) (work *playbook.Plan, wait bool, err error) {
 	if task.Spec.RunRef == nil {
-		return nil, false, nil
+		work, err = r.noRun(ctx, task)
+		return work, false, err
 	}
 	var run v1alpha1.PlaybookRun
 	if err := r.Get(ctx, types.NamespacedName{Namespace: task.Namespace, Name: task.Spec.RunRef.Name}, &run); err != nil {
@@ -81,22 +95,33 @@ func (r *TaskReconciler) plan(ctx context.Context, task *v1alpha1.Task) (work *p
 	}
 	var acct v1alpha1.Account
 	err = r.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.AccountRef.Name}, &acct)
-	if err != nil || !metav1.IsControlledBy(task, &run) {
+	if err != nil || !belongs(task, &run) {
 		return nil, false, client.IgnoreNotFound(err)
 	}
 	var tasks v1alpha1.TaskList
 	if err := r.List(ctx, &tasks, client.InNamespace(task.Namespace), client.MatchingFields{IndexRun: run.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, false, err
 	}
+	tasks.Items = slices.DeleteFunc(tasks.Items, func(other v1alpha1.Task) bool { return !belongs(&other, &run) })
 	now := r.Clock.Now()
 	work, err = playbook.PlanRun(playbook.PlanInput{
-		Run: &run, Tasks: tasks.Items, Now: now, View: playbook.View{Account: &acct, Health: acct.Status.Health, Now: now},
+		Run: &run, Tasks: tasks.Items, Follow: true, Now: now,
+		View: playbook.View{Account: &acct, Health: acct.Status.Health, Now: now, Location: r.Location},
 	})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "the run cannot be planned")
 		return nil, true, nil
 	}
 	return work, !sameReadyTime(&run.Status, &work.Status, task.Spec.Step), nil
+}
+
+// noRun is the plan of a task made by hand, which is its account's owner's where nobody is named; none without the account.
+func (r *TaskReconciler) noRun(ctx context.Context, task *v1alpha1.Task) (*playbook.Plan, error) {
+	var acct v1alpha1.Account
+	if err := r.Get(ctx, types.NamespacedName{Namespace: task.Namespace, Name: task.Spec.AccountRef.Name}, &acct); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return playbook.NoRun(&acct), nil
 }
 
 // sameReadyTime reports whether two statuses of a run agree on when a step was ready.
@@ -122,9 +147,25 @@ func setTaskStatus(task *v1alpha1.Task, work *playbook.Plan, now time.Time) time
 	c := conditions{list: &task.Status.Conditions, generation: task.Generation, now: now}
 	c.ready(v1alpha1.ReasonReady, "the task was looked at")
 	c.setIf(overdue, v1alpha1.ConditionOverdue, v1alpha1.ReasonPastDue, "the task is open past its due time")
+	c.setIf(status.Assignee == "" && !playbook.Ended(status.State), v1alpha1.ConditionUnassigned, v1alpha1.ReasonNoAssignee,
+		fmt.Sprintf("nobody is to do the task: set spec.assignee, or spec.owner of account %s", task.Spec.AccountRef.Name))
 	if work != nil {
 		reason, needless := work.NoLongerNeeded[task.Name]
-		c.setIf(needless, v1alpha1.ConditionNoLongerNeeded, reason, "the condition that asked for this task has cleared")
+		message := "the condition that asked for this task has cleared"
+		if reason == v1alpha1.ReasonRunCanceled {
+			message = "the run was " + work.Canceled
+		}
+		c.setIf(needless, v1alpha1.ConditionNoLongerNeeded, reason, message)
 	}
 	return next
+}
+
+// accountChanged lets updates of accounts through that may change who has a task, when it opens or when it is due.
+func accountChanged() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*v1alpha1.Account), e.ObjectNew.(*v1alpha1.Account)
+			return !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations)
+		},
+	}
 }

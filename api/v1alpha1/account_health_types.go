@@ -37,6 +37,11 @@ type Health struct {
 	// +optional
 	LastBand BandName `json:"lastBand,omitempty"`
 
+	// previousBand is the known band that the account was in before its present one. Unlike lastBand it stays while the band
+	// is Unknown for a time.
+	// +optional
+	PreviousBand BandName `json:"previousBand,omitempty"`
+
 	// pendingBand is the band that the account will enter when the model's bandChange.hold has passed. While the band is
 	// overridden, it is about the band that the score calls for.
 	// +optional
@@ -280,7 +285,7 @@ const (
 )
 
 // Episode is what an account remembers of one playbook: from the moment a trigger holds until none does. For triggers
-// with per: Observation there is one for each metric that they watch.
+// with per: Observation there is one for each metric that they watch, and for those with every one for each trigger.
 type Episode struct {
 	// name of the playbook.
 	// +required
@@ -294,7 +299,11 @@ type Episode struct {
 	// +optional
 	Metric string `json:"metric,omitempty"`
 
-	// observedTime of the observation that the latest run is for, or that waits for one.
+	// every is the name of the trigger with every whose periods this is about.
+	// +optional
+	Every string `json:"every,omitempty"`
+
+	// observedTime of the observation, or the beginning of the period, that the latest run is for, or that waits for one.
 	// +optional
 	ObservedTime *metav1.Time `json:"observedTime,omitempty"`
 
@@ -320,6 +329,10 @@ type Episode struct {
 	// sequence numbers the episodes of this playbook on this account, from 1.
 	// +optional
 	Sequence int64 `json:"sequence,omitempty"`
+
+	// clearedSequence is the number of the latest episode whose condition has cleared.
+	// +optional
+	ClearedSequence int64 `json:"clearedSequence,omitempty"`
 
 	// endedTime is when the work of the latest episode ended; the playbook's cooldown counts from it.
 	// +optional

@@ -256,6 +256,14 @@ type AccountStatus struct {
 	// +optional
 	Rollup *Rollup `json:"rollup,omitempty"`
 
+	// lifecycle is the account's stage as the operator last saw it, and since when.
+	// +optional
+	Lifecycle *LifecycleStatus `json:"lifecycle,omitempty"`
+
+	// contract is spec.contract as the operator last saw it: notifiers are told of what changes.
+	// +optional
+	Contract *Contract `json:"contract,omitempty"`
+
 	// playbooks is, for each playbook that watches this account, where its episode stands.
 	// +optional
 	// +listType=atomic
@@ -265,6 +273,23 @@ type AccountStatus struct {
 	// openTasks is the number of tasks on this account that wait for somebody.
 	// +optional
 	OpenTasks int32 `json:"openTasks"`
+
+	// undelivered are events of the account that a notifier has yet to take.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Undelivered []UndeliveredEvent `json:"undelivered,omitempty"`
+}
+
+// LifecycleStatus is the stage in which the operator sees an account.
+type LifecycleStatus struct {
+	// stage: spec.lifecycleStage, or Churned where an AccountSet says so. Absent where there is none.
+	// +optional
+	Stage LifecycleStage `json:"stage,omitempty"`
+
+	// since is when the operator first saw the account in this stage.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
 }
 
 // Rollup is an account and all accounts below it together. Churned accounts are left out, with all below them.

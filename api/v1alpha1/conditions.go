@@ -27,15 +27,19 @@ const (
 	ConditionParentResolved = "ParentResolved"
 	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember.
 	ConditionPlaybookLimitExceeded = "PlaybookLimitExceeded"
-	// ConditionHeld, on a Playbook, is True while a limit holds runs back; on an AccountSet, while changes wait for approval.
+	// ConditionHeld, on a Playbook, is True while a limit, another playbook or suspend holds runs back; on an AccountSet, while changes wait for approval.
 	ConditionHeld = "Held"
 	// ConditionResolved, on a PlaybookRun, is True once the condition that started it has cleared.
 	ConditionResolved = "Resolved"
 	// ConditionTextRendered, on a PlaybookRun, is False while an expression in a step's text could not be evaluated.
 	ConditionTextRendered = "TextRendered"
+	// ConditionDatesKnown, on a PlaybookRun, is False while a step counts from a date that the account's contract does not have.
+	ConditionDatesKnown = "DatesKnown"
+	// ConditionUnassigned, on a Task, is True while nobody is to do it.
+	ConditionUnassigned = "Unassigned"
 	// ConditionOverdue, on a Task, is True while an open task is past its due time.
 	ConditionOverdue = "Overdue"
-	// ConditionNoLongerNeeded, on a Task, is True when the condition that asked for it has cleared.
+	// ConditionNoLongerNeeded, on a Task, is True when the condition that asked for it has cleared, or its run was canceled.
 	ConditionNoLongerNeeded = "NoLongerNeeded"
 )
 
@@ -71,6 +75,14 @@ const (
 	ReasonParentCycle           = "ParentCycle"
 	ReasonTooManyPlaybooks      = "TooManyPlaybooks"
 	ReasonLimitReached          = "LimitReached"
+	ReasonInhibited             = "Inhibited"
+	ReasonRunCanceled           = "RunCanceled"
+	ReasonEventHappened         = "EventHappened"
+	ReasonNoAssignee            = "NoAssignee"
+	ReasonDateNotKnown          = "DateNotKnown"
+	ReasonDelivered             = "Delivered"
+	ReasonDeliveryFailed        = "DeliveryFailed"
+	ReasonEventsDropped         = "EventsDropped"
 	ReasonApprovalNeeded        = "ApprovalNeeded"
 	ReasonSourceUnavailable     = "SourceUnavailable"
 	ReasonConditionCleared      = "ConditionCleared"

@@ -26,6 +26,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Playbook{}, &PlaybookList{},
 		&PlaybookRun{}, &PlaybookRunList{},
 		&Task{}, &TaskList{},
+		&Notifier{}, &NotifierList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

@@ -16,6 +16,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Priority",type=string,JSONPath=`.status.priority`
 // +kubebuilder:printcolumn:name="Due",type=string,JSONPath=`.status.dueTime`
 // +kubebuilder:printcolumn:name="Overdue",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Overdue")].status`
+// +kubebuilder:printcolumn:name="Completed By",type=string,priority=1,JSONPath=`.status.completedBy`
 // +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.spec.outcome`
 // +kubebuilder:printcolumn:name="Run",type=string,priority=1,JSONPath=`.spec.runRef.name`
 // +kubebuilder:printcolumn:name="Step",type=string,priority=1,JSONPath=`.spec.step`
@@ -61,17 +62,19 @@ const (
 
 // TaskState is what became of a task.
 //
-// +kubebuilder:validation:Enum=Blocked;Open;InProgress;Done;Canceled
+// +kubebuilder:validation:Enum=Blocked;Open;InProgress;Snoozed;Done;Canceled
 type TaskState string
 
 // The states of a task.
 const (
-	// TaskBlocked waits for the steps before it.
+	// TaskBlocked waits for the steps before it, or for its time.
 	TaskBlocked TaskState = "Blocked"
 	// TaskOpen waits for its assignee.
 	TaskOpen TaskState = "Open"
 	// TaskInProgress was begun.
 	TaskInProgress TaskState = "InProgress"
+	// TaskSnoozed was put off by a person: it does not escalate meanwhile.
+	TaskSnoozed TaskState = "Snoozed"
 	// TaskDone is done.
 	TaskDone TaskState = "Done"
 	// TaskCanceled will not be done.
@@ -81,7 +84,7 @@ const (
 // TaskSpec is the work.
 //
 // +kubebuilder:validation:XValidation:rule="self.state != 'Done' || !has(self.outcomes) || self.outcomes.size() == 0 || (has(self.outcome) && self.outcome in self.outcomes)",messageExpression="'outcome: state Done needs one of ' + self.outcomes.join(', ')",fieldPath=".outcome"
-// +kubebuilder:validation:XValidation:rule="has(self.runRef) == has(oldSelf.runRef) && has(self.step) == has(oldSelf.step) && has(self.outcomes) == has(oldSelf.outcomes)",message="runRef, step and outcomes cannot be added or removed"
+// +kubebuilder:validation:XValidation:rule="has(self.runRef) == has(oldSelf.runRef) && has(self.step) == has(oldSelf.step) && has(self.outcomes) == has(oldSelf.outcomes) && has(self.input) == has(oldSelf.input)",message="runRef, step, outcomes and input cannot be added or removed"
 type TaskSpec struct {
 	// accountRef is the account that the work is on.
 	// +required
@@ -137,7 +140,8 @@ type TaskSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	Checklist []ChecklistItem `json:"checklist,omitempty"`
 
-	// assignee is who should do it.
+	// assignee is who should do it. Unset, it is whom the playbook's step says, or the account's owner: see
+	// status.assignee.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Assignee string `json:"assignee,omitempty"`
@@ -149,6 +153,38 @@ type TaskSpec struct {
 	// dueTime sets another due time than the playbook's (RFC 3339).
 	// +optional
 	DueTime *metav1.Time `json:"dueTime,omitempty"`
+
+	// snooze puts the task off: until then it does not escalate. Its due time stays.
+	// +optional
+	Snooze *Snooze `json:"snooze,omitempty"`
+
+	// completedBy is who completed the task: write your name, or the tool's, when you set state to Done.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	CompletedBy string `json:"completedBy,omitempty"`
+
+	// input of the task, for an agent or a tool.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="input cannot change"
+	Input map[string]TaskInput `json:"input,omitempty"`
+}
+
+// TaskInput is one value of a task's input.
+//
+// +kubebuilder:validation:MaxLength=4096
+type TaskInput string
+
+// Snooze puts a task off.
+type Snooze struct {
+	// until when (RFC 3339).
+	// +required
+	Until metav1.Time `json:"until"`
+
+	// reason for the next reader.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Reason string `json:"reason,omitempty"`
 }
 
 // ChecklistItem is one line of a checklist.
@@ -165,7 +201,7 @@ type ChecklistItem struct {
 // TaskStatus is what the operator makes of a task.
 type TaskStatus struct {
 	// conditions: Ready means that the task was looked at; Overdue, that it is open past its due time; NoLongerNeeded,
-	// that the condition which asked for it has cleared.
+	// that the condition which asked for it has cleared, or its run was canceled; Unassigned, that nobody is to do it.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -177,7 +213,7 @@ type TaskStatus struct {
 	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration"`
 
-	// state: Blocked (waits for the steps before it), Open, InProgress, Done or Canceled.
+	// state: Blocked (waits for the steps before it, or for its time), Open, InProgress, Snoozed, Done or Canceled.
 	// +optional
 	State TaskState `json:"state,omitempty"`
 
@@ -188,6 +224,10 @@ type TaskStatus struct {
 	// priority in force.
 	// +optional
 	Priority Priority `json:"priority,omitempty"`
+
+	// opensTime is when the task's time comes, where its step says so.
+	// +optional
+	OpensTime *metav1.Time `json:"opensTime,omitempty"`
 
 	// openedTime is when the task stopped being blocked.
 	// +optional
@@ -200,4 +240,49 @@ type TaskStatus struct {
 	// endedTime is when the task was first seen Done or Canceled.
 	// +optional
 	EndedTime *metav1.Time `json:"endedTime,omitempty"`
+
+	// completedBy is what completed the task: spec.completedBy where somebody wrote it, DoneWhen where the step's doneWhen
+	// did. Absent where nobody said so.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	CompletedBy string `json:"completedBy,omitempty"`
+
+	// escalation is the last stage that the overdue task reached.
+	// +optional
+	Escalation *TaskEscalation `json:"escalation,omitempty"`
+
+	// undelivered are events of the task that a notifier has yet to take.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Undelivered []UndeliveredEvent `json:"undelivered,omitempty"`
+}
+
+// TaskEscalation is a stage that an overdue task reached.
+type TaskEscalation struct {
+	// stage that was reached, from 1.
+	// +required
+	Stage int32 `json:"stage"`
+
+	// time at which it was reached.
+	// +required
+	Time metav1.Time `json:"time"`
+
+	// assignee that the stages gave the task; empty where they gave none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Assignee string `json:"assignee,omitempty"`
+
+	// priority that the stages gave the task; empty where they gave none.
+	// +optional
+	Priority Priority `json:"priority,omitempty"`
+
+	// specAssignee is what spec.assignee was then: another one since is a person's word, and beats the escalation.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SpecAssignee string `json:"specAssignee,omitempty"`
+
+	// specPriority is what spec.priority was then: another one since is a person's word, and beats the escalation.
+	// +optional
+	SpecPriority Priority `json:"specPriority,omitempty"`
 }

@@ -4,6 +4,7 @@ package account
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -21,6 +22,19 @@ func Stage(a *v1alpha1.Account) v1alpha1.LifecycleStage {
 
 // Churned reports whether the customer left.
 func Churned(a *v1alpha1.Account) bool { return Stage(a) == v1alpha1.StageChurned }
+
+// Lifecycle returns the account's stage and since when the operator sees it there: what its status says of the stage that
+// it is in, else now. Nil where it is in none and was in none.
+func Lifecycle(a *v1alpha1.Account, now time.Time) *v1alpha1.LifecycleStatus {
+	stage, seen := Stage(a), a.Status.Lifecycle
+	switch {
+	case seen != nil && seen.Stage == stage:
+		return seen.DeepCopy()
+	case seen == nil && stage == "":
+		return nil
+	}
+	return &v1alpha1.LifecycleStatus{Stage: stage, Since: &metav1.Time{Time: now.UTC().Truncate(time.Second)}}
+}
 
 // Selector is a compiled AccountSelector.
 type Selector struct {

@@ -41,6 +41,9 @@ var environments = map[Context]func() (*environment, error){
 	ContextStep: sync.OnceValues(func() (*environment, error) {
 		return newEnvironment(rootMetrics, rootMeasures, varHealth, varAccount, rootOutcomes, varToday)
 	}),
+	ContextTrigger: sync.OnceValues(func() (*environment, error) {
+		return newEnvironment(rootMetrics, rootMeasures, varHealth, varAccount, varToday)
+	}),
 	ContextRow: sync.OnceValues(func() (*environment, error) {
 		return newEnvironment(rootRow, varToday)
 	}),

@@ -24,6 +24,8 @@ const (
 	ContextMeasure
 	// ContextScale is the scale of a measure: value, account.
 	ContextScale
+	// ContextTrigger is a trigger of a playbook: metrics, measures, health, account.
+	ContextTrigger
 )
 
 // Reads is what an expression reads, each list sorted and without duplicates.
@@ -41,6 +43,8 @@ type Reads struct {
 	Time bool
 	// Health is true where the account's health is read.
 	Health bool
+	// Score is true where more of the account's health is read than its bands and the name of its model.
+	Score bool
 	// Account is true where the account's names, labels, annotations or spec are read.
 	Account bool
 }

@@ -87,6 +87,9 @@ func only(r Reads, v *Vars) *Vars {
 	if !r.Health {
 		kept.Health = nil
 	}
+	if h := kept.Health; h != nil && !r.Score {
+		kept.Health = &v1alpha1.Health{Band: h.Band, LastBand: h.LastBand, PreviousBand: h.PreviousBand, Model: h.Model}
+	}
 	if !r.Time {
 		kept.Now, kept.Location = kept.Now.AddDate(-3, 2, 1), time.FixedZone("", -7*3600)
 	}
@@ -167,7 +170,7 @@ var expressionSeeds = []string{
 	"account.spec.team.exists(m, m.role == 'CSM')", "account.spec.team.map(m, m.user).join(',') == ''", "team('CSM').matches('(a*)*')",
 	"account.spec.externalIDs.all(k, account.spec.externalIDs[k].size() / 0 > 1 || metrics.a.missing > 1)", "account.labels[metrics.a.t] == 'x'", "dyn(account.spec)[value] == 1", "{'a': 1}[account.name] == 1",
 	"account.spec.contract.startDate", "account.spec.parentRef.name == account.spec.healthOverride.by", "account.spec.measurements[0].observedTime > timestamp('2026-01-01T00:00:00Z')",
-	"health.score < 3 && health.band == health.lastBand && has(health.trend)", "health.coverage + health.previousScore > 1", "health.model", "daysSince(row.d) > daysUntil(row.t)", "nextAnniversary(row.d) - days(row.n) < today",
+	"health.score < 3 && health.band == health.lastBand && has(health.trend)", "health.coverage + health.previousScore > 1", "health.model", "health.previousBand == health.band", "daysSince(row.d) > daysUntil(row.t)", "nextAnniversary(row.d) - days(row.n) < today",
 	"days(1.5) + period('90d') > duration('1h')", "days(1e9)", "period(metrics.a.t)", "today - period('90d') > timestamp('2026-01-01T00:00:00Z')", "timestamp(metrics.a.t)", "metrics.a.d.getFullYear() == 1987",
 	"today.getDayOfWeek('Europe/Berlin')", "score / 0 > 1", "row.n % row.z", "1.5 % 2", "5 % 0 == 1", "9223372036854775807 + 1", "-(-9223372036854775807 - 1)", "1u + 2u - 3u", "double('NaN') == 1.0", "double(metrics.a.t)",
 	"int(row.t)", "string(row.n)", "bool(row.t)", "b'a' + b'b'", "bytes(row.t) == b''", "type(row.n) == double", "dyn(1) + dyn('a')", "[1, 2.5, 'x'] + [true]", "[3, 1, 2].isSorted()", "[1, 2].sum() + [1.5].max() > 3",

@@ -79,6 +79,7 @@ var (
 		"score":         score(func(h *v1alpha1.Health) *int32 { return h.Score }),
 		"band":          text(func(h *v1alpha1.Health) string { return string(h.Band) }),
 		"lastBand":      text(func(h *v1alpha1.Health) string { return string(h.LastBand) }),
+		"previousBand":  text(func(h *v1alpha1.Health) string { return string(h.PreviousBand) }),
 		"trend":         text(func(h *v1alpha1.Health) string { return string(h.Trend) }),
 		"coverage":      score(func(h *v1alpha1.Health) *int32 { return &h.Coverage }),
 		"previousScore": score(func(h *v1alpha1.Health) *int32 { return h.PreviousScore }),

@@ -63,6 +63,7 @@ func TestEvalBool(t *testing.T) {
 		"team is empty where nobody has the role":                      {ContextRule, "team('Sponsor') == ''", true, ""},
 		"health is read":                                               {ContextStep, "health.score < 60 && health.band == 'Critical'", true, ""},
 		"health that is not set can be asked for":                      {ContextStep, "has(health.previousScore) || has(health.trend)", false, ""},
+		"a trigger reads all but outcomes":                             {ContextTrigger, "health.score < 60 && metrics.support.open_p1 > 1 && measures['csm-nps'].score == 34 && account.spec.contract.arr > 50000 && daysUntil(account.spec.contract.renewalDate) < 100", true, ""},
 		"an outcome is read":                                           {ContextStep, "outcomes.triage == 'RealDrop' && 'triage' in outcomes", true, ""},
 		"an outcome that is not there is an error":                     {ContextStep, "outcomes['call-again'] == 'x'", false, "outcomes['call-again'] has no value"},
 		"a row's column is read":                                       {ContextRow, "row.arr > 1000 && row['name'] != ''", true, ""},

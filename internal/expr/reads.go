@@ -73,6 +73,7 @@ func (r Reads) merge(other Reads) Reads {
 		Row:      slices.Concat(r.Row, other.Row),
 		Time:     r.Time || other.Time,
 		Health:   r.Health || other.Health,
+		Score:    r.Score || other.Score,
 		Account:  r.Account || other.Account,
 	}.sorted()
 }
@@ -125,7 +126,12 @@ func (x *extractor) resolve(e ast.Expr) *path {
 		if s.IsTestOnly() {
 			how = presence
 		}
-		return x.take(e, s.Operand(), x.resolve(s.Operand()), s.FieldName(), how)
+		score := x.reads.Score
+		p := x.resolve(s.Operand())
+		if s.Operand().Kind() == ast.IdentKind && s.Operand().AsIdent() == varHealth && besideScore(s.FieldName()) {
+			x.reads.Score = score
+		}
+		return x.take(e, s.Operand(), p, s.FieldName(), how)
 	case ast.CallKind:
 		return x.call(e, e.AsCall())
 	case ast.ComprehensionKind:
@@ -154,11 +160,16 @@ func (x *extractor) ident(e ast.Expr) *path {
 	case varAccount:
 		x.reads.Account = true
 	case varHealth:
-		x.reads.Health = true
+		x.reads.Health, x.reads.Score = true, true
 	case varToday:
 		x.reads.Time = true
 	}
 	return nil
+}
+
+// besideScore reports whether a field of an account's health stands while part of the score is not known.
+func besideScore(name string) bool {
+	return name == "band" || name == "lastBand" || name == "previousBand" || name == "model"
 }
 
 // take adds a key to a path, writes the expression as a field selection, and records what is read once the path is whole.

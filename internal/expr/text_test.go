@@ -113,7 +113,7 @@ func TestValue(t *testing.T) {
 
 func TestCompileTextErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"the expression is named":        {"at ${health.scor}", "${health.scor}: column 7: undefined field 'scor' of health; it has band, coverage, lastBand, model, previousScore, score, trend"},
+		"the expression is named":        {"at ${health.scor}", "${health.scor}: column 7: undefined field 'scor' of health; it has band, coverage, lastBand, model, previousBand, previousScore, score, trend"},
 		"an object":                      {"${account.spec}", "${account.spec}: a value that cannot be written as text: name one of its fields"},
 		"a list of objects":              {"${account.spec.team}", "${account.spec.team}: a value that cannot be written as text: name one of its fields"},
 		"a map among text":               {"labels ${account.labels}", "${account.labels}: a value that cannot be written as text: name one of its fields"},

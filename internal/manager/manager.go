@@ -26,6 +26,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/controllers"
+	"github.com/perennial-dev/perennial/internal/notify/send"
 	"github.com/perennial-dev/perennial/internal/observe"
 	"github.com/perennial-dev/perennial/internal/observe/configmap"
 	"github.com/perennial-dev/perennial/internal/observe/fake"
@@ -175,10 +176,12 @@ func (m *Manager) setup(o Options) error {
 	catalog := controllers.NewCatalog(c)
 	accounts := &controllers.AccountWaker{Client: c}
 	sources, sets, playbooks := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
-	runs, tasks := &controllers.Waker{}, &controllers.Waker{}
+	runs, tasks, notifiers := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
+	outbox := &controllers.Outbox{Reader: c, Clock: o.Clock, Notifiers: notifiers}
 	progress := &controllers.Progress{Playbooks: playbooks, Evaluated: o.evaluated}
 	gatherer := controllers.Gatherer{Client: c, Clock: o.Clock, Location: o.Location, Store: store, Catalog: catalog}
 	recorder := m.GetEventRecorder("perennial")
+	settle := &controllers.Settle{Reader: c, Delay: o.Settle}
 	if err := m.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		sqlProvider.Close()
@@ -200,13 +203,17 @@ func (m *Manager) setup(o Options) error {
 			Client: c, Reader: m.GetAPIReader(), Clock: o.Clock, Location: o.Location, Store: store, Waker: sets, Recorder: recorder,
 		},
 		&controllers.HealthScoreModelReconciler{Client: c, Clock: o.Clock, Catalog: catalog, Accounts: accounts},
-		&controllers.AccountReconciler{Gatherer: gatherer, Progress: progress, Waker: accounts, Recorder: recorder, Metrics: activity, Workers: workers},
+		&controllers.AccountReconciler{Gatherer: gatherer, Progress: progress, Waker: accounts, Settle: settle, Runs: runs, Recorder: recorder, Outbox: outbox, Metrics: activity, Workers: workers},
 		&controllers.PlaybookReconciler{
 			Gatherer: gatherer, Accounts: accounts, Progress: progress, Waker: playbooks, Recorder: recorder,
-			Settle: &controllers.Settle{Reader: c, Delay: o.Settle},
+			Settle: settle,
 		},
-		&controllers.PlaybookRunReconciler{Gatherer: gatherer, Reader: m.GetAPIReader(), Waker: runs, Recorder: recorder, Workers: workers},
-		&controllers.TaskReconciler{Client: c, Clock: o.Clock, Waker: tasks, Workers: workers},
+		&controllers.PlaybookRunReconciler{Gatherer: gatherer, Reader: m.GetAPIReader(), Waker: runs, Recorder: recorder, Outbox: outbox, Workers: workers},
+		&controllers.TaskReconciler{Client: c, Clock: o.Clock, Waker: tasks, Outbox: outbox, Workers: workers, Location: o.Location},
+		&controllers.NotifierReconciler{
+			Client: c, Clock: o.Clock, Outbox: outbox, Waker: notifiers, Accounts: accounts, Runs: runs, Tasks: tasks, Recorder: recorder,
+			Dependencies: send.Dependencies{Keys: observe.KeysFrom(m.GetAPIReader()), Dial: network.Dialer{AllowLoopback: o.AllowLoopback}.DialContext, Now: o.Clock.Now},
+		},
 	} {
 		if err := reconciler.SetupWithManager(m.Manager); err != nil {
 			return fmt.Errorf("set up %T: %w", reconciler, err)
@@ -219,6 +226,7 @@ func (m *Manager) setup(o Options) error {
 		wakeAll(c, &v1alpha1.PlaybookList{}, playbooks),
 		wakeAll(c, &v1alpha1.PlaybookRunList{}, runs),
 		wakeAll(c, &v1alpha1.TaskList{}, tasks),
+		wakeAll(c, &v1alpha1.NotifierList{}, notifiers),
 	}
 	return nil
 }

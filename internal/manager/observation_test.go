@@ -14,9 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
@@ -308,22 +306,30 @@ func TestWhatTheCustomerWroteIsInTheWorkAlone(t *testing.T) {
 	}
 }
 
-// capture returns what the operators of this process have logged since.
-var capture = sync.OnceValue(func() func() string {
-	log := &lockedLog{}
-	ctrl.SetLogger(zap.New(zap.WriteTo(log), zap.UseDevMode(true)))
-	return log.String
-})
+// operatorLog is where the operators of this process log: the first of them decides for all.
+var operatorLog lockedLog
 
-// lockedLog takes what several operators write at once.
+// capture returns what the operators of this process have logged since.
+func capture() func() string {
+	operatorLog.mu.Lock()
+	defer operatorLog.mu.Unlock()
+	operatorLog.keep = true
+	return operatorLog.String
+}
+
+// lockedLog takes what several operators write at once, and keeps it where somebody wants to see it.
 type lockedLog struct {
 	mu      sync.Mutex
+	keep    bool
 	written bytes.Buffer
 }
 
 func (l *lockedLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.keep {
+		return len(p), nil
+	}
 	return l.written.Write(p)
 }
 

@@ -15,7 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/yaml"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
@@ -25,7 +27,10 @@ import (
 
 var api = controlplane.Shared{Options: controlplane.Options{CRDs: "../../config/crd/bases", ControllerManager: true}}
 
-func TestMain(m *testing.M) { api.Main(m) }
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(zap.New(zap.WriteTo(&operatorLog), zap.UseDevMode(true)))
+	api.Main(m)
+}
 
 // world is a namespace with an operator over it, whose clock the test moves.
 type world struct {
@@ -36,6 +41,8 @@ type world struct {
 	client.Client
 	// sourceWorkers is how many sources are read at once; 0 is the operator's default.
 	sourceWorkers int
+	// settleTime is how long a change of the configuration holds back what it starts and ends.
+	settleTime time.Duration
 	// location is the time zone of days; nil is UTC.
 	location *time.Location
 	// evaluated is called with every account that was evaluated; nil: nothing is.
@@ -84,7 +91,7 @@ func newWorld(t *testing.T) *world {
 // start runs the operator.
 func (w *world) start() {
 	w.t.Helper()
-	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers, Location: w.location, evaluated: w.evaluated})
+	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers, Settle: w.settleTime, Location: w.location, evaluated: w.evaluated})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -253,7 +260,7 @@ func (w *world) versions() map[string]string {
 	versions := map[string]string{}
 	for _, list := range []client.ObjectList{
 		&v1alpha1.AccountList{}, &v1alpha1.AccountSetList{}, &v1alpha1.HealthScoreModelList{},
-		&v1alpha1.PlaybookList{}, &v1alpha1.PlaybookRunList{}, &v1alpha1.TaskList{},
+		&v1alpha1.PlaybookList{}, &v1alpha1.PlaybookRunList{}, &v1alpha1.TaskList{}, &v1alpha1.NotifierList{},
 	} {
 		if err := w.List(context.Background(), list); err != nil {
 			w.t.Fatal(err)

@@ -22,6 +22,7 @@ const (
 	kindAccountSet = "AccountSet"
 	kindSource     = "DataSource"
 	kindModel      = "HealthScoreModel"
+	kindNotifier   = "Notifier"
 	kindPlaybook   = "Playbook"
 	kindRun        = "PlaybookRun"
 	kindTask       = "Task"
@@ -29,7 +30,7 @@ const (
 
 // declaredKinds are those of the objects that people declare.
 func declaredKinds() []string {
-	return []string{kindAccount, kindAccountSet, kindSource, kindModel, kindPlaybook}
+	return []string{kindAccount, kindAccountSet, kindSource, kindModel, kindNotifier, kindPlaybook}
 }
 
 // Options say what a Fleet is collected from.
@@ -74,7 +75,7 @@ func (f *Fleet) Collect(out chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	for _, look := range []func(context.Context) error{s.lookAtModels, s.lookAtAccounts, s.lookAtSets, s.lookAtSources, s.lookAtPlaybooks, s.lookAtRuns, s.lookAtTasks} {
+	for _, look := range []func(context.Context) error{s.lookAtModels, s.lookAtAccounts, s.lookAtSets, s.lookAtSources, s.lookAtPlaybooks, s.lookAtRuns, s.lookAtTasks, s.lookAtNotifiers} {
 		if err := look(ctx); err != nil {
 			// A scrape that fails is seen. Sums that lack a part would be believed.
 			out <- prometheus.NewInvalidMetric(f.active.Desc, err)
@@ -114,13 +115,13 @@ func (s *scrape) begin(namespace string) {
 		s.values.add(s.stalled, 0, namespace, kind)
 		s.values.add(s.notReady, 0, namespace, kind)
 	}
-	for _, reason := range []string{v1alpha1.ReasonLimitReached, v1alpha1.ReasonSuspended} {
+	for _, reason := range []string{v1alpha1.ReasonLimitReached, v1alpha1.ReasonInhibited, v1alpha1.ReasonSuspended} {
 		s.values.add(s.heldRuns, 0, namespace, reason)
 	}
 	for _, state := range []v1alpha1.RunState{v1alpha1.RunActive, v1alpha1.RunCompleted, v1alpha1.RunCanceled} {
 		s.values.add(s.runs, 0, namespace, string(state))
 	}
-	for _, state := range []v1alpha1.TaskState{v1alpha1.TaskBlocked, v1alpha1.TaskOpen, v1alpha1.TaskInProgress, v1alpha1.TaskDone, v1alpha1.TaskCanceled} {
+	for _, state := range []v1alpha1.TaskState{v1alpha1.TaskBlocked, v1alpha1.TaskOpen, v1alpha1.TaskInProgress, v1alpha1.TaskSnoozed, v1alpha1.TaskDone, v1alpha1.TaskCanceled} {
 		s.values.add(s.tasks, 0, namespace, string(state))
 	}
 }

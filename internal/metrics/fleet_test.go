@@ -215,12 +215,15 @@ func TestSourcesAndWorkAreCounted(t *testing.T) {
 		`perennial_objects_not_ready{kind="AccountSet",namespace="success"} 0`,
 		`perennial_objects_not_ready{kind="DataSource",namespace="success"} 1`,
 		`perennial_objects_not_ready{kind="HealthScoreModel",namespace="success"} 1`,
+		`perennial_objects_not_ready{kind="Notifier",namespace="success"} 0`,
 		`perennial_objects_not_ready{kind="Playbook",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="Account",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="AccountSet",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="DataSource",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="HealthScoreModel",namespace="success"} 1`,
+		`perennial_objects_stalled{kind="Notifier",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="Playbook",namespace="success"} 0`,
+		`perennial_playbook_held_runs{namespace="success",reason="Inhibited"} 0`,
 		`perennial_playbook_held_runs{namespace="success",reason="LimitReached"} 8`,
 		`perennial_playbook_held_runs{namespace="success",reason="Suspended"} 30`,
 		`perennial_playbook_runs{namespace="success",state="Active"} 3`,
@@ -241,6 +244,7 @@ func TestSourcesAndWorkAreCounted(t *testing.T) {
 		`perennial_tasks{namespace="success",state="Done"} 2`,
 		`perennial_tasks{namespace="success",state="InProgress"} 1`,
 		`perennial_tasks{namespace="success",state="Open"} 1`,
+		`perennial_tasks{namespace="success",state="Snoozed"} 0`,
 		`perennial_tasks_overdue{namespace="success"} 2`,
 	}
 	got := linesOf(scrapeOf(t, fleet(work())), "perennial_accountset", "perennial_active", "perennial_objects", "perennial_playbook", "perennial_source", "perennial_task")

@@ -26,6 +26,18 @@ func (s *scrape) lookAtSets(ctx context.Context) error {
 	return nil
 }
 
+// lookAtNotifiers counts the notifiers that are stalled or not ready.
+func (s *scrape) lookAtNotifiers(ctx context.Context) error {
+	var notifiers v1alpha1.NotifierList
+	if err := s.list(ctx, &notifiers); err != nil {
+		return err
+	}
+	for i := range notifiers.Items {
+		s.declared(notifiers.Items[i].Namespace, kindNotifier, notifiers.Items[i].Status.Conditions)
+	}
+	return nil
+}
+
 // lookAtSources adds up the sources.
 func (s *scrape) lookAtSources(ctx context.Context) error {
 	var sources v1alpha1.DataSourceList
@@ -91,7 +103,8 @@ func (s *scrape) lookAtPlaybooks(ctx context.Context) error {
 		if held := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionHeld); held != nil && held.Reason == v1alpha1.ReasonSuspended {
 			reason = v1alpha1.ReasonSuspended
 		}
-		s.values.add(s.heldRuns, float64(p.Status.HeldRuns), p.Namespace, reason)
+		s.values.add(s.heldRuns, float64(p.Status.HeldRuns-p.Status.InhibitedRuns), p.Namespace, reason)
+		s.values.add(s.heldRuns, float64(p.Status.InhibitedRuns), p.Namespace, v1alpha1.ReasonInhibited)
 	}
 	return nil
 }

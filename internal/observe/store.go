@@ -129,6 +129,7 @@ func (s *source) observation(a *v1alpha1.Account, metric string) value.Observati
 	}
 	o := s.snapshot.observation(s.snapshot.rowsOf(s.snapshot.shape.idsOf(a)), read)
 	o.MaxAge = s.shape.maxAge
+	o.Suspended = s.suspended && !o.Unreadable
 	if s.available {
 		return o
 	}

@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -197,5 +198,39 @@ func wantError(t *testing.T, err error, reason, message string) {
 	told, ok := errors.AsType[*observe.Error](err)
 	if !ok || told.Reason != reason || told.Message != message {
 		t.Errorf("got %#v, want %s: %s", err, reason, message)
+	}
+}
+
+// What has no new value because nobody reads it is no silence of the customer.
+func TestWhatIsSuspendedSaysSo(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens string
+		account *v1alpha1.Account
+		want    bool
+	}{
+		"a source that is read":                      {"read", account("acme"), false},
+		"one that is suspended later":                {"read suspend", account("acme"), true},
+		"one that is suspended later, without a row": {"read suspend", account("bolt"), true},
+		"one that was suspended from the start":      {"suspend", account("acme"), true},
+		"one that cannot be read":                    {"read fail", account("acme"), false},
+		"one that is read again":                     {"suspend read", account("acme"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ds, store := newSource(number("n")), observe.NewStore()
+			for event := range strings.FieldsSeq(c.happens) {
+				switch event {
+				case "read":
+					store.Accept(usage, ds, ingest(t, ds, table("org | n", "acme | 3")))
+				case "suspend":
+					store.Suspend(usage, ds)
+				case "fail":
+					store.Fail(usage, ds)
+				}
+			}
+			ref := v1alpha1.MetricReference{Source: "usage", Metric: "n"}
+			if got := store.Facts("success", c.account, []v1alpha1.MetricReference{ref})[ref].Suspended; got != c.want {
+				t.Errorf("suspended: %t", got)
+			}
+		})
 	}
 }

@@ -13,25 +13,65 @@ type Candidate struct {
 	Account string
 	// ARR is its annual recurring revenue; 0 where it is not known.
 	ARR int64
+	// InhibitedBy is the playbook that keeps this one from starting on the account; empty where none does.
+	InhibitedBy string
 }
 
-// Admit chooses the accounts whose run may start now, and counts those that the limits hold back. The largest ARR goes
-// first, then the name. Active is the number of runs with open work, startedToday the number of runs that began within
-// the last 24 hours; both count what was made and the cache does not show yet. Limits may be nil.
-func Admit(candidates []Candidate, active, startedToday int, limits *v1alpha1.PlaybookLimits) (admitted []string, held int) {
-	sorted := slices.SortedFunc(slices.Values(candidates), func(a, b Candidate) int {
+// AdmitInput is what it follows from which runs may start.
+type AdmitInput struct {
+	// Candidates are the accounts whose episode is Due.
+	Candidates []Candidate
+	// Suspended means that the playbook starts nothing.
+	Suspended bool
+	// Active is the number of runs with open work, and StartedToday of those that began within the last 24 hours. Both
+	// count what was made and the cache does not show yet.
+	Active, StartedToday int
+	// Limits of the playbook; nil, and what is unset in it, means the defaults.
+	Limits *v1alpha1.PlaybookLimits
+}
+
+// Admission is which runs may start, and which may not and why; both the largest ARR first, then by name.
+type Admission struct {
+	Start []string
+	Held  []v1alpha1.HeldRun
+}
+
+// Admit chooses the accounts whose run may start now. An inhibited account takes no room of the limits.
+func Admit(in AdmitInput) Admission {
+	sorted := slices.SortedFunc(slices.Values(in.Candidates), func(a, b Candidate) int {
 		return cmp.Or(cmp.Compare(b.ARR, a.ARR), cmp.Compare(a.Account, b.Account))
 	})
-	room := len(sorted)
-	if limits != nil && limits.ActiveRuns != nil {
-		room = min(room, int(*limits.ActiveRuns)-active)
+	activeRuns, newRunsPerDay := Limits(in.Limits)
+	room := min(activeRuns-in.Active, newRunsPerDay-in.StartedToday)
+	var admission Admission
+	hold := func(held v1alpha1.HeldRun) { admission.Held = append(admission.Held, held) }
+	for _, c := range sorted {
+		switch {
+		case in.Suspended:
+			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldSuspended})
+		case c.InhibitedBy != "":
+			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldInhibited, By: c.InhibitedBy})
+		case room <= 0:
+			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldLimitReached})
+		default:
+			admission.Start = append(admission.Start, c.Account)
+			room--
+		}
 	}
-	if limits != nil && limits.NewRunsPerDay != nil {
-		room = min(room, int(*limits.NewRunsPerDay)-startedToday)
+	return admission
+}
+
+// Limits returns the limits in force: those of the playbook, and the defaults for what it leaves unset.
+func Limits(limits *v1alpha1.PlaybookLimits) (activeRuns, newRunsPerDay int) {
+	activeRuns, newRunsPerDay = v1alpha1.DefaultActiveRuns, v1alpha1.DefaultNewRunsPerDay
+	if limits == nil {
+		return activeRuns, newRunsPerDay
 	}
-	room = max(room, 0)
-	for _, c := range sorted[:room] {
-		admitted = append(admitted, c.Account)
+	if limits.ActiveRuns != nil {
+		activeRuns = int(*limits.ActiveRuns)
 	}
-	return admitted, len(sorted) - room
+	if limits.NewRunsPerDay != nil {
+		newRunsPerDay = int(*limits.NewRunsPerDay)
+	}
+	return activeRuns, newRunsPerDay
 }

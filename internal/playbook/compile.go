@@ -18,6 +18,8 @@ type compiler struct {
 	errs field.ErrorList
 	// observed are the triggers with per: Observation, by their metric.
 	observed []observed
+	// periods are the triggers with every.
+	periods []periodic
 }
 
 // specPath is the root of every path in an error.
@@ -47,8 +49,12 @@ func (c *compiler) selector() *account.Selector {
 
 // cooldown reads the cooldown and checks that a repetition has one.
 func (c *compiler) cooldown() time.Duration {
-	if c.spec.Repeat == v1alpha1.RepeatAfterCooldown && c.spec.Cooldown == "" {
+	switch {
+	case c.spec.Repeat != v1alpha1.RepeatAfterCooldown:
+	case c.spec.Cooldown == "":
 		c.errs = append(c.errs, field.Required(specPath("cooldown"), "needed with repeat: AfterCooldown"))
+	default:
+		return c.positive(specPath("cooldown"), c.spec.Cooldown)
 	}
 	return c.duration(specPath("cooldown"), c.spec.Cooldown)
 }
@@ -73,14 +79,36 @@ func (c *compiler) triggers() []trigger {
 		if slices.ContainsFunc(c.spec.Triggers[:i], func(o v1alpha1.Trigger) bool { return o.Name == t.Name }) {
 			c.errs = append(c.errs, field.Duplicate(path, t.Name))
 		}
-		if t.Per == v1alpha1.PerObservation {
-			c.observation(path, t)
-			continue
+		if t.From != "" && t.Every == "" {
+			c.invalid(path.Child("from"), t.From, "goes with every")
 		}
-		compiled = append(compiled, c.trigger(path, t))
+		switch {
+		case t.Per == v1alpha1.PerObservation:
+			c.observation(path, t)
+		case kindsOf(&t) != 1:
+			c.invalid(path, field.OmitValueType{}, "exactly one of band, score, scoreDrop, value, renewal, lifecycle, every, noData and expression")
+		case t.Every != "":
+			c.period(path, t)
+		default:
+			compiled = append(compiled, c.trigger(path, t))
+		}
 	}
 	slices.SortFunc(c.observed, func(a, b observed) int { return compareMetrics(a.ref, b.ref) })
 	return compiled
+}
+
+// kindsOf returns how many kinds of condition a trigger has.
+func kindsOf(t *v1alpha1.Trigger) int {
+	kinds := 0
+	for _, set := range []bool{
+		t.Band != nil, t.Score != nil, t.ScoreDrop != nil, t.Value != nil, t.Renewal != nil, t.Lifecycle != nil,
+		t.Every != "", t.NoData != nil, t.Expression != "",
+	} {
+		if set {
+			kinds++
+		}
+	}
+	return kinds
 }
 
 // observation compiles a trigger that watches each observation of a metric.
@@ -88,7 +116,7 @@ func (c *compiler) observation(path *field.Path, t v1alpha1.Trigger) {
 	if t.For != "" {
 		c.invalid(path.Child("for"), string(t.For), "an observation holds at once: leave it out with per: Observation")
 	}
-	if t.Value == nil || t.Value.From.Source == "" || t.Band != nil || t.Score != nil || t.Renewal != nil || t.Lifecycle != nil {
+	if t.Value == nil || t.Value.From.Source == "" || kindsOf(&t) != 1 {
 		c.invalid(path.Child("per"), t.Per, "for a value trigger whose value comes from a source, and no other")
 		return
 	}
@@ -106,33 +134,27 @@ func (c *compiler) observation(path *field.Path, t v1alpha1.Trigger) {
 	c.observed = append(c.observed, observed{ref: *ref, triggers: []observationTrigger{compiled}})
 }
 
-// trigger compiles one trigger, of which exactly one kind must be set.
+// trigger compiles one trigger that watches a state, or an event that is told from the account's status.
 func (c *compiler) trigger(path *field.Path, t v1alpha1.Trigger) trigger {
 	compiled := trigger{name: t.Name, hold: c.duration(path.Child("for"), t.For)}
-	kinds := 0
-	if t.Band != nil {
-		kinds++
+	switch {
+	case t.Band != nil:
 		compiled.condition = c.band(path.Child("band"), *t.Band)
-	}
-	if t.Score != nil {
-		kinds++
+	case t.Score != nil:
 		compiled.condition = c.score(path.Child("score"), *t.Score)
-	}
-	if t.Value != nil {
-		kinds++
+	case t.ScoreDrop != nil:
+		compiled.condition, compiled.event = c.scoreDrop(path.Child("scoreDrop"), *t.ScoreDrop), true
+	case t.Value != nil:
 		compiled.condition, compiled.reads = c.value(path.Child("value"), *t.Value)
-	}
-	if t.Renewal != nil {
-		kinds++
+	case t.Renewal != nil:
 		within := c.duration(path.Child("renewal", "within"), t.Renewal.Within)
 		compiled.condition = renewalCondition(within, t.Renewal.Within)
-	}
-	if t.Lifecycle != nil {
-		kinds++
-		compiled.condition = c.lifecycle(path.Child("lifecycle"), *t.Lifecycle)
-	}
-	if kinds != 1 {
-		c.invalid(path, field.OmitValueType{}, "exactly one of band, score, value, renewal and lifecycle")
+	case t.Lifecycle != nil:
+		c.lifecycle(path, t, &compiled)
+	case t.NoData != nil:
+		c.noData(path, t, &compiled)
+	default:
+		compiled.condition, compiled.reads = c.expression(path.Child("expression"), t.Expression)
 	}
 	return compiled
 }
@@ -141,6 +163,9 @@ func (c *compiler) trigger(path *field.Path, t v1alpha1.Trigger) trigger {
 func (c *compiler) band(path *field.Path, t v1alpha1.BandTrigger) condition {
 	if slices.Contains(t.In, v1alpha1.BandUnknown) {
 		c.invalid(path.Child("in"), v1alpha1.BandUnknown, "Unknown is the absence of knowledge: it starts nothing")
+	}
+	if slices.Contains(t.From, v1alpha1.BandUnknown) {
+		c.invalid(path.Child("from"), v1alpha1.BandUnknown, "Unknown is the absence of knowledge: name the bands before it")
 	}
 	return bandCondition(t)
 }
@@ -156,21 +181,13 @@ func (c *compiler) score(path *field.Path, t v1alpha1.ScoreTrigger) condition {
 	return scoreCondition(t)
 }
 
-// lifecycle compiles a lifecycle trigger.
-func (c *compiler) lifecycle(path *field.Path, t v1alpha1.LifecycleTrigger) condition {
-	if slices.Contains(t.Stages, v1alpha1.StageChurned) {
-		c.invalid(path.Child("stages"), v1alpha1.StageChurned, "no trigger holds on a Churned account")
-	}
-	return lifecycleCondition(t)
-}
-
-// value compiles a value trigger and returns the metric that it reads, if it reads one.
-func (c *compiler) value(path *field.Path, t v1alpha1.ValueTrigger) (condition, *v1alpha1.MetricReference) {
+// value compiles a value trigger and returns the metrics that it reads.
+func (c *compiler) value(path *field.Path, t v1alpha1.ValueTrigger) (condition, []v1alpha1.MetricReference) {
 	test, ref := c.valueTest(path, t)
 	if ref == nil {
 		return measurementCondition(t.From.Measurement, test), nil
 	}
-	return metricCondition(*ref, test), ref
+	return metricCondition(*ref, test), []v1alpha1.MetricReference{*ref}
 }
 
 // valueTest compiles what a value trigger asks, and returns the metric that it asks it of; nil for a measurement, and
@@ -186,18 +203,23 @@ func (c *compiler) valueTest(path *field.Path, t v1alpha1.ValueTrigger) (valueTe
 	case most != nil && least != nil && *least > *most:
 		c.invalid(path.Child("atLeast"), string(*t.AtLeast), "above atMost: no value is within these bounds")
 	}
-	from := t.From
-	if (from.Measurement != "") == (from.Source != "" || from.Metric != "") || (from.Source == "") != (from.Metric == "") {
-		c.invalid(path.Child("from"), field.OmitValueType{}, "either source and metric, or measurement")
-		return test, nil
-	}
-	if from.Measurement != "" {
-		test.name = "account.spec.measurements." + from.Measurement
-		return test, nil
+	name, ref := c.valueFrom(path.Child("from"), t.From)
+	test.name = name
+	return test, ref
+}
+
+// valueFrom checks where a value comes from, and returns its name, and the metric; nil for a measurement, and where the
+// spec is wrong.
+func (c *compiler) valueFrom(path *field.Path, from v1alpha1.ValueFrom) (string, *v1alpha1.MetricReference) {
+	switch {
+	case (from.Measurement != "") == (from.Source != "" || from.Metric != ""), (from.Source == "") != (from.Metric == ""):
+		c.invalid(path, field.OmitValueType{}, "either source and metric, or measurement")
+		return "", nil
+	case from.Measurement != "":
+		return "account.spec.measurements." + from.Measurement, nil
 	}
 	ref := v1alpha1.MetricReference{Source: from.Source, Metric: from.Metric}
-	test.name = metricName(ref)
-	return test, &ref
+	return metricName(ref), &ref
 }
 
 // decimal reads a decimal; nil where it is unset or wrong.

@@ -2,8 +2,10 @@ package playbook
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -17,13 +19,15 @@ func (c *compiler) steps() []v1alpha1.MetricReference {
 		c.errs = append(c.errs, field.Required(specPath("steps"), "at least one"))
 	}
 	before, ok := c.order()
+	_, errs := newCalendar(c.spec.Calendar, time.UTC, specPath("calendar"))
+	c.errs = append(c.errs, errs...)
 	var metrics []v1alpha1.MetricReference
 	for i := range c.spec.Steps {
 		s := &c.spec.Steps[i]
 		path := specPath("steps").Key(string(s.Name))
-		if s.Due != nil {
-			c.duration(path.Child("due", "after"), s.Due.After)
-		}
+		c.stepTime(path.Child("opens"), s.Opens)
+		c.stepTime(path.Child("due"), s.Due)
+		c.escalation(path.Child("escalation"), s.Escalation)
 		c.checklist(path.Child("checklist"), s.Checklist)
 		for _, part := range compileStep(s) {
 			if part.err != nil {
@@ -151,43 +155,63 @@ func joinSteps(names []v1alpha1.StepName) string {
 
 // stepPart is one compiled expression or text of a step.
 type stepPart struct {
-	field string
-	reads expr.Reads
-	err   error
-	when  *expr.Program
-	text  *expr.Text
+	field   string
+	reads   expr.Reads
+	err     error
+	program *expr.Program
+	text    *expr.Text
 }
 
 // The fields of a step that hold expressions.
 const (
 	fieldWhen        = "when"
+	fieldDoneWhen    = "doneWhen"
 	fieldTitle       = "title"
 	fieldDescription = "description"
 	fieldAssignee    = "assignee"
 )
 
+// inputField is the field of one value of a step's input.
+func inputField(key string) string { return "input[" + key + "]" }
+
 // compileStep compiles what a step has of expressions and texts, by field, when first.
 func compileStep(s *v1alpha1.PlaybookStep) []stepPart {
 	var parts []stepPart
-	if s.When != "" {
-		part := stepPart{field: fieldWhen}
-		if part.when, part.err = expr.CompileBool(expr.ContextStep, s.When); part.err == nil {
-			part.reads = part.when.Reads()
+	for _, e := range []struct {
+		field      string
+		expression v1alpha1.Expression
+	}{{fieldWhen, s.When}, {fieldDoneWhen, s.DoneWhen}} {
+		if e.expression != "" {
+			parts = append(parts, compileExpression(e.field, e.expression))
 		}
-		parts = append(parts, part)
 	}
-	texts := []struct{ field, text string }{
+	for _, t := range []struct{ field, text string }{
 		{fieldTitle, s.Title}, {fieldDescription, s.Description}, {fieldAssignee, s.Assignee},
+	} {
+		if t.text != "" {
+			parts = append(parts, compileText(t.field, t.text))
+		}
 	}
-	for _, t := range texts {
-		if t.text == "" {
-			continue
-		}
-		part := stepPart{field: t.field}
-		if part.text, part.err = expr.CompileText(expr.ContextStep, t.text); part.err == nil {
-			part.reads = part.text.Reads()
-		}
-		parts = append(parts, part)
+	for _, key := range slices.Sorted(maps.Keys(s.Input)) {
+		parts = append(parts, compileText(inputField(key), string(s.Input[key])))
 	}
 	return parts
+}
+
+// compileExpression compiles a condition of a step.
+func compileExpression(field string, e v1alpha1.Expression) stepPart {
+	part := stepPart{field: field}
+	if part.program, part.err = expr.CompileBool(expr.ContextStep, e); part.err == nil {
+		part.reads = part.program.Reads()
+	}
+	return part
+}
+
+// compileText compiles a text of a step.
+func compileText(field, text string) stepPart {
+	part := stepPart{field: field}
+	if part.text, part.err = expr.CompileText(expr.ContextStep, text); part.err == nil {
+		part.reads = part.text.Reads()
+	}
+	return part
 }

@@ -17,6 +17,10 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 	valueOf := func(v v1alpha1.ValueTrigger) func(*v1alpha1.PlaybookSpec) {
 		return trigger(func(t *v1alpha1.Trigger) { t.Score, t.Value = nil, &v })
 	}
+	kind := func(of v1alpha1.Trigger) func(*v1alpha1.PlaybookSpec) {
+		of.Name = "low"
+		return triggers(of)
+	}
 	metric := v1alpha1.ValueFrom{Source: "support", Metric: "open_p1"}
 	step := func(change func(*v1alpha1.PlaybookStep)) func(*v1alpha1.PlaybookSpec) {
 		return func(s *v1alpha1.PlaybookSpec) { change(&s.Steps[0]) }
@@ -30,7 +34,7 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 			trigger(func(t *v1alpha1.Trigger) { t.For = "1 day" }), []string{`spec.triggers[low].for: Invalid value: "1 day" is not a duration`},
 		},
 		"a trigger of no kind": {
-			trigger(func(t *v1alpha1.Trigger) { t.Score = nil }), []string{"spec.triggers[low]: Invalid value: exactly one of band"},
+			trigger(func(t *v1alpha1.Trigger) { t.Score = nil }), []string{"spec.triggers[low]: Invalid value: exactly one of band, score, scoreDrop, value, renewal, lifecycle, every, noData and expression"},
 		},
 		"a trigger of two kinds": {
 			trigger(func(t *v1alpha1.Trigger) { t.Band = &v1alpha1.BandTrigger{In: []v1alpha1.BandName{"Critical"}} }),
@@ -49,6 +53,87 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 				t.Score, t.Band = nil, &v1alpha1.BandTrigger{In: []v1alpha1.BandName{v1alpha1.BandUnknown}}
 			}),
 			[]string{"spec.triggers[low].band.in: Invalid value: \"Unknown\""},
+		},
+		"a band trigger that comes from Unknown": {
+			kind(v1alpha1.Trigger{Band: &v1alpha1.BandTrigger{In: []v1alpha1.BandName{"Critical"}, From: []v1alpha1.BandName{v1alpha1.BandUnknown}}}),
+			[]string{"spec.triggers[low].band.from: Invalid value: \"Unknown\""},
+		},
+		"a trigger of a state and of a period": {
+			trigger(func(t *v1alpha1.Trigger) { t.Every = "90d" }), []string{"spec.triggers[low]: Invalid value: exactly one of band"},
+		},
+		"a trigger of an expression and of silence": {
+			kind(v1alpha1.Trigger{Expression: "true", NoData: &v1alpha1.NoDataTrigger{From: metric, For: "14d"}}),
+			[]string{"spec.triggers[low]: Invalid value: exactly one of band"},
+		},
+		"a day to count from without a period": {
+			trigger(func(t *v1alpha1.Trigger) { t.From = v1alpha1.PeriodFromAccountCreation }),
+			[]string{`spec.triggers[low].from: Invalid value: "AccountCreation": goes with every`},
+		},
+		"a for beside a period": {
+			kind(v1alpha1.Trigger{Every: "90d", For: "1d"}), []string{`spec.triggers[low].for: Invalid value: "1d": a period begins at once`},
+		},
+		"a drop over more time than scores are remembered": {
+			kind(v1alpha1.Trigger{ScoreDrop: &v1alpha1.ScoreDropTrigger{Points: 15, Within: "29d"}}),
+			[]string{`spec.triggers[low].scoreDrop.within: Invalid value: "29d": at most 28d`},
+		},
+		"a drop within no time": {
+			kind(v1alpha1.Trigger{ScoreDrop: &v1alpha1.ScoreDropTrigger{Points: 15, Within: "0"}}),
+			[]string{`spec.triggers[low].scoreDrop.within: Invalid value: "0": more than 0`},
+		},
+		"a drop within what is no duration": {
+			kind(v1alpha1.Trigger{ScoreDrop: &v1alpha1.ScoreDropTrigger{Points: 15, Within: "a week"}}),
+			[]string{`spec.triggers[low].scoreDrop.within: Invalid value: "a week" is not a duration`},
+		},
+		"a drop by nothing": {
+			kind(v1alpha1.Trigger{ScoreDrop: &v1alpha1.ScoreDropTrigger{Within: "7d"}}),
+			[]string{`spec.triggers[low].scoreDrop.points: Invalid value: 0: 1 to 100`},
+		},
+		"a lifecycle trigger of no stage": {
+			kind(v1alpha1.Trigger{Lifecycle: &v1alpha1.LifecycleTrigger{LongerThan: "60d", Within: "3d"}}),
+			[]string{
+				"spec.triggers[low].lifecycle: Invalid value: exactly one of stages and enters",
+				`spec.triggers[low].lifecycle.longerThan: Invalid value: "60d": goes with stages`, `spec.triggers[low].lifecycle.within: Invalid value: "3d": goes with enters`,
+			},
+		},
+		"a lifecycle trigger of stages and of entries": {
+			kind(v1alpha1.Trigger{Lifecycle: &v1alpha1.LifecycleTrigger{
+				Stages: []v1alpha1.LifecycleStage{"Adoption"}, Enters: []v1alpha1.LifecycleStage{"Churned"},
+			}}),
+			[]string{"spec.triggers[low].lifecycle: Invalid value: exactly one of stages and enters", "spec.triggers[low].lifecycle.enters: Invalid value: \"Churned\""},
+		},
+		"a time in a stage that is no duration": {
+			kind(v1alpha1.Trigger{Lifecycle: &v1alpha1.LifecycleTrigger{Stages: []v1alpha1.LifecycleStage{"Adoption"}, LongerThan: "long"}}),
+			[]string{"spec.triggers[low].lifecycle.longerThan: Invalid value"},
+		},
+		"an entry that holds for no time": {
+			kind(v1alpha1.Trigger{Lifecycle: &v1alpha1.LifecycleTrigger{Enters: []v1alpha1.LifecycleStage{"Adoption"}, Within: "0d"}}),
+			[]string{`spec.triggers[low].lifecycle.within: Invalid value: "0d": more than 0`},
+		},
+		"an entry that must hold for longer than it does": {
+			kind(v1alpha1.Trigger{For: "7d", Lifecycle: &v1alpha1.LifecycleTrigger{Enters: []v1alpha1.LifecycleStage{"Adoption"}}}),
+			[]string{`spec.triggers[low].for: Invalid value: "7d": not shorter than the 1w for which an entry holds: no run would start`},
+		},
+		"a for beside silence, which has its own": {
+			kind(v1alpha1.Trigger{For: "1d", NoData: &v1alpha1.NoDataTrigger{From: metric, For: "14d"}}),
+			[]string{`spec.triggers[low].for: Invalid value: "1d": noData has a for of its own`},
+		},
+		"silence from nowhere, for no time": {
+			kind(v1alpha1.Trigger{NoData: &v1alpha1.NoDataTrigger{From: v1alpha1.ValueFrom{Source: "support"}}}),
+			[]string{"spec.triggers[low].noData.from: Invalid value: either source and metric", `spec.triggers[low].noData.for: Invalid value: "": more than 0`},
+		},
+		"an expression with a misspelt field": {
+			kind(v1alpha1.Trigger{Expression: "health.scor < 40"}), []string{"spec.triggers[low].expression: Invalid value: column 7", "scor"},
+		},
+		"an expression that reads outcomes": {
+			kind(v1alpha1.Trigger{Expression: "outcomes.call == 'Reached'"}),
+			[]string{"spec.triggers[low].expression: Invalid value: column 1: undeclared reference to 'outcomes'; known here: metrics, measures, health, account, today"},
+		},
+		"an expression that is not true or false": {
+			kind(v1alpha1.Trigger{Expression: "health.score"}), []string{"spec.triggers[low].expression: Invalid value: column 1: must be true or false"},
+		},
+		"an observation of a value that is also something else": {
+			kind(v1alpha1.Trigger{Per: v1alpha1.PerObservation, Expression: "true", Value: &v1alpha1.ValueTrigger{From: metric, AtMost: one}}),
+			[]string{`spec.triggers[low].per: Invalid value: "Observation": for a value trigger`},
 		},
 		"a score trigger without bounds": {
 			trigger(func(t *v1alpha1.Trigger) { t.Score.AtMost = nil }), []string{"spec.triggers[low].score: Required value"},
@@ -128,7 +213,7 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 			[]string{"spec.steps[a].after: Invalid value: the steps wait for each other: a after b after a"},
 		},
 		"a due that is no duration": {
-			step(func(s *v1alpha1.PlaybookStep) { s.Due = &v1alpha1.Due{After: "soon"} }),
+			step(func(s *v1alpha1.PlaybookStep) { s.Due = &v1alpha1.StepTime{After: "soon"} }),
 			[]string{"spec.steps[call].due.after: Invalid value"},
 		},
 		"a checklist that says a line twice": {
@@ -179,6 +264,9 @@ func TestReadsAreWhatTriggersAndStepsRead(t *testing.T) {
 	p := compiled(t, spec(
 		triggers(
 			v1alpha1.Trigger{Name: "nps", Value: &v1alpha1.ValueTrigger{AtMost: atMost, From: v1alpha1.ValueFrom{Source: "surveys", Metric: "nps"}}},
+			v1alpha1.Trigger{Name: "blind", NoData: &v1alpha1.NoDataTrigger{From: v1alpha1.ValueFrom{Source: "usage", Metric: "logins"}, For: "14d"}},
+			v1alpha1.Trigger{Name: "asked", NoData: &v1alpha1.NoDataTrigger{From: v1alpha1.ValueFrom{Measurement: "mood"}, For: "14d"}},
+			v1alpha1.Trigger{Name: "custom", Expression: "metrics.billing.overdue > 0 && metrics.crm.buddy != 'x'"},
 			v1alpha1.Trigger{Name: "said", Value: &v1alpha1.ValueTrigger{AtMost: atMost, From: v1alpha1.ValueFrom{Measurement: "mood"}}},
 		),
 		steps(v1alpha1.PlaybookStep{
@@ -187,7 +275,12 @@ func TestReadsAreWhatTriggersAndStepsRead(t *testing.T) {
 		}),
 	))
 	want := []v1alpha1.MetricReference{
-		{Source: "crm", Metric: "buddy"}, {Source: "support", Metric: "open_p1"}, {Source: "surveys", Metric: "nps"}, {Source: "usage", Metric: "wau"},
+		{Source: "billing", Metric: "overdue"},
+		{Source: "crm", Metric: "buddy"},
+		{Source: "support", Metric: "open_p1"},
+		{Source: "surveys", Metric: "nps"},
+		{Source: "usage", Metric: "logins"},
+		{Source: "usage", Metric: "wau"},
 	}
 	same(t, "reads", want, p.Reads())
 }

@@ -45,12 +45,17 @@ type View struct {
 	// ScorePartial means that part of the score's weight is out because its source cannot be read. The band stands then,
 	// and the score says nothing about a change of the customer.
 	ScorePartial bool
+	// Lifecycle is the account's stage as the operator sees it, and since when; nil where it was never seen.
+	Lifecycle *v1alpha1.LifecycleStatus
 	// Facts are the observations of the account.
 	Facts value.Facts
 	// Events are the rows of the account, by source, where triggers watch each of them.
 	Events map[string]value.Events
 	// Now is the moment to judge at.
 	Now time.Time
+	// Settled is when the configuration will not have changed for a while; the zero time is long ago. Until then a condition
+	// that ends may only be half of a change, and its end is not believed.
+	Settled time.Time
 	// Location is the time zone that days begin in; nil is UTC.
 	Location *time.Location
 }
@@ -73,6 +78,10 @@ type TriggerResult struct {
 	Reason string
 	// Reads are the values that the condition was judged by, named as an expression reads them.
 	Reads []v1alpha1.NamedValue
+	// Since is when the condition began to hold, where the values themselves say so; zero: when it is first seen to hold.
+	Since time.Time
+	// Event means that the condition is about something that happened: a run that it starts is not canceled when it ends.
+	Event bool
 }
 
 // Overall is the truth of several triggers of which any one is enough: True if one is True, else Unknown if one is
@@ -104,7 +113,7 @@ func (p *Playbook) Conditions(v View) ([]TriggerResult, time.Time) {
 			answer := t.condition(v)
 			j = &answer
 		}
-		results = append(results, TriggerResult{Name: t.name, Truth: j.truth, Reason: j.reason, Reads: slices.Clone(j.reads)})
+		results = append(results, TriggerResult{Name: t.name, Truth: j.truth, Reason: j.reason, Reads: slices.Clone(j.reads), Since: j.since, Event: t.event})
 		next = value.Earliest(next, j.next)
 	}
 	return results, next

@@ -1,6 +1,7 @@
 package playbook_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type conditionCase struct {
 	reason  string
 	reads   []v1alpha1.NamedValue
 	next    time.Time
+	since   time.Time
+	event   bool
 }
 
 // run judges the trigger.
@@ -35,7 +38,7 @@ func (c conditionCase) run(t *testing.T) {
 		c.view.Now = noon
 	}
 	results, next := compiled(t, spec(triggers(c.trigger))).Conditions(c.view)
-	want := []playbook.TriggerResult{{Name: "it", Truth: c.truth, Reason: c.reason, Reads: c.reads}}
+	want := []playbook.TriggerResult{{Name: "it", Truth: c.truth, Reason: c.reason, Reads: c.reads, Since: c.since, Event: c.event}}
 	same(t, "result", want, results)
 	if !next.Equal(c.next) {
 		t.Errorf("next change: got %v, want %v", next, c.next)
@@ -87,6 +90,47 @@ func overridden(score int32, band, computed v1alpha1.BandName) *v1alpha1.Health 
 	return h
 }
 
+func TestBandTriggerWithTheBandBefore(t *testing.T) {
+	fell := v1alpha1.Trigger{Band: &v1alpha1.BandTrigger{In: []v1alpha1.BandName{"Critical"}, From: []v1alpha1.BandName{"Healthy", "AtRisk"}}}
+	from := func(previous, band v1alpha1.BandName) playbook.View {
+		h := scored(30, band)
+		h.PreviousBand = previous
+		return playbook.View{Scored: true, Health: h}
+	}
+	read := func(previous, band string) []v1alpha1.NamedValue {
+		return []v1alpha1.NamedValue{{Name: "health.band", Value: band}, {Name: "health.previousBand", Value: previous}}
+	}
+	setByAPerson := overridden(71, "Critical", "Healthy")
+	setByAPerson.PreviousBand = "Healthy"
+	for name, c := range map[string]conditionCase{
+		"holds in a band that it names, coming from one that it names": {
+			view: from("AtRisk", "Critical"), truth: playbook.True, reason: "band is Critical, from AtRisk", reads: read("AtRisk", "Critical"),
+		},
+		"holds in a band that a person set": {
+			view: playbook.View{Scored: true, Health: setByAPerson}, truth: playbook.True,
+			reason: "band is Critical (set by jo@example.com), from Healthy", reads: read("Healthy", "Critical"),
+		},
+		"does not hold coming from another band": {
+			view: from("Lost", "Critical"), truth: playbook.False,
+			reason: "band is Critical, from Lost, not from Healthy or AtRisk", reads: read("Lost", "Critical"),
+		},
+		"does not hold in another band": {
+			view: from("Healthy", "AtRisk"), truth: playbook.False, reason: "band is AtRisk, not Critical", reads: read("Healthy", "AtRisk"),
+		},
+		"does not hold in the first band of all": {
+			view: from("", "Critical"), truth: playbook.False, reason: "band is Critical, and no band is known before it",
+			reads: []v1alpha1.NamedValue{{Name: "health.band", Value: "Critical"}},
+		},
+		"is Unknown while the band is": {view: from("Healthy", v1alpha1.BandUnknown), reason: "the band is Unknown"},
+		"is Unknown while no model scores the account": {
+			view: playbook.View{Health: from("Healthy", "Critical").Health}, reason: "no model scores the account now",
+		},
+	} {
+		c.trigger = fell
+		t.Run(name, c.run)
+	}
+}
+
 func TestScoreTrigger(t *testing.T) {
 	low := v1alpha1.Trigger{Score: &v1alpha1.ScoreTrigger{AtMost: ptr(int32(40))}}
 	between := v1alpha1.Trigger{Score: &v1alpha1.ScoreTrigger{AtLeast: ptr(int32(20)), AtMost: ptr(int32(40))}}
@@ -124,6 +168,10 @@ func TestScoreTrigger(t *testing.T) {
 		},
 		"is Unknown while no model scores the account": {
 			trigger: low, view: playbook.View{Health: scored(10, "Critical")}, reason: "no model scores the account now",
+		},
+		"is Unknown while part of the score is out": {
+			trigger: low, view: playbook.View{Scored: true, ScorePartial: true, Health: scored(10, "Critical")},
+			reason: "part of the score is out because its source cannot be read",
 		},
 	} {
 		t.Run(name, c.run)
@@ -306,26 +354,6 @@ func TestRenewalTrigger(t *testing.T) {
 	}
 }
 
-func TestLifecycleTrigger(t *testing.T) {
-	stage := func(s v1alpha1.LifecycleStage) playbook.View {
-		return playbook.View{Account: acme(func(a *v1alpha1.Account) { a.Spec.LifecycleStage = s })}
-	}
-	for name, c := range map[string]conditionCase{
-		"holds in a stage that it names": {
-			view: stage("Onboarding"), truth: playbook.True, reason: "lifecycle stage is Onboarding",
-			reads: []v1alpha1.NamedValue{{Name: "account.spec.lifecycleStage", Value: "Onboarding"}},
-		},
-		"does not hold in another stage": {
-			view: stage("Adoption"), truth: playbook.False, reason: "lifecycle stage is Adoption, not Onboarding",
-			reads: []v1alpha1.NamedValue{{Name: "account.spec.lifecycleStage", Value: "Adoption"}},
-		},
-		"does not hold without a stage": {truth: playbook.False, reason: "the account has no lifecycle stage"},
-	} {
-		c.trigger = v1alpha1.Trigger{Lifecycle: &v1alpha1.LifecycleTrigger{Stages: []v1alpha1.LifecycleStage{"Onboarding"}}}
-		t.Run(name, c.run)
-	}
-}
-
 func TestTheAccountDecidesForEveryTrigger(t *testing.T) {
 	pb := spec(triggers(
 		v1alpha1.Trigger{Name: "low", Score: &v1alpha1.ScoreTrigger{AtMost: ptr(int32(40))}},
@@ -394,6 +422,50 @@ func TestOverall(t *testing.T) {
 				results = append(results, playbook.TriggerResult{Truth: truth})
 			}
 			same(t, "truth", c.want, playbook.Overall(results))
+		})
+	}
+}
+
+func TestTriggersOfSeveralKindsTogether(t *testing.T) {
+	fresh := func(n string) value.Facts { return value.Facts{openP1: fresh(n)} }
+	outage := value.Facts{openP1: {Type: v1alpha1.MetricNumber, State: v1alpha1.ValueErrored}}
+	silent := value.Facts{openP1: {Type: v1alpha1.MetricNumber, State: v1alpha1.ValueMissing}}
+	p := compiled(t, spec(triggers(
+		v1alpha1.Trigger{Name: "band", Band: &v1alpha1.BandTrigger{In: []v1alpha1.BandName{"Critical"}}, For: "1d"},
+		v1alpha1.Trigger{Name: "custom", Expression: "metrics.support.open_p1 > 2", For: "1h"},
+		v1alpha1.Trigger{Name: "stage", Lifecycle: &v1alpha1.LifecycleTrigger{Stages: []v1alpha1.LifecycleStage{"Onboarding"}}},
+		v1alpha1.Trigger{Name: "blind", NoData: &v1alpha1.NoDataTrigger{From: v1alpha1.ValueFrom{Source: "support", Metric: "open_p1"}, For: "14d"}},
+	)))
+	for name, c := range map[string]struct {
+		view playbook.View
+		each string
+		want playbook.Truth
+	}{
+		"none holds": {
+			playbook.View{Scored: true, Health: scored(80, "Healthy"), Facts: fresh("1")}, "False False False False", playbook.False,
+		},
+		"the expression holds although nobody scores the account": {
+			playbook.View{Facts: fresh("3")}, "Unknown True False False", playbook.True,
+		},
+		"a value is missing, which is all that is known of it": {
+			playbook.View{Scored: true, Health: scored(80, "Healthy"), Facts: silent}, "False Unknown False True", playbook.True,
+		},
+		"an outage leaves what reads the source unknown, and so the whole": {
+			playbook.View{Scored: true, Health: scored(80, "Healthy"), Facts: outage}, "False Unknown False Unknown", playbook.Unknown,
+		},
+		"a band holds through an outage": {
+			playbook.View{Scored: true, ScorePartial: true, Health: scored(20, "Critical"), Facts: outage}, "True Unknown False Unknown", playbook.True,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.view.Account, c.view.Now = acme(), noon
+			results, _ := p.Conditions(c.view)
+			var each []string
+			for _, r := range results {
+				each = append(each, r.Truth.String())
+			}
+			same(t, "each", c.each, strings.Join(each, " "))
+			same(t, "overall", c.want, playbook.Overall(results))
 		})
 	}
 }

@@ -41,7 +41,7 @@ func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 	if e == nil {
 		return nil, time.Time{}
 	}
-	trackWork(e, in.OpenRun, now)
+	trackWork(e, in.OpenRun, in.Memory == nil, in.Ended, now)
 	e.Pending = p.held(e.Pending, in.Triggers, now)
 	startable := p.startableFrom(e, in)
 	p.move(e, truth, !startable.IsZero() && !startable.After(now), now)
@@ -87,13 +87,17 @@ func enter(e *v1alpha1.Episode, state v1alpha1.EpisodeState, now time.Time) {
 }
 
 // trackWork notes when the work of the latest episode ended. A run that a person deleted counts as ended, and a task
-// that a person opens again takes the end back. While Due, the latest work is the one before, which has ended.
-func trackWork(e *v1alpha1.Episode, open bool, now time.Time) {
+// that a person opens again takes the end back. While Due, the latest work is the one before, which has ended. Where the
+// memory was lost, the runs say when the latest of them ended.
+func trackWork(e *v1alpha1.Episode, open, lost bool, ended, now time.Time) {
 	switch {
 	case open:
 		e.EndedTime = nil
 	case e.EndedTime == nil && e.Sequence > 0 && e.State != v1alpha1.EpisodeDue:
 		e.EndedTime = &metav1.Time{Time: now}
+		if !ended.IsZero() && lost {
+			e.EndedTime = &metav1.Time{Time: seconds(ended)} // what the runs remember
+		}
 	}
 }
 
@@ -110,8 +114,14 @@ func (p *Playbook) held(before []v1alpha1.PendingTrigger, triggers []TriggerResu
 		switch {
 		case t.Truth == True && entry.Since == nil:
 			begun := now.Add(-value.DurationOr(entry.Elapsed, 0))
+			if !t.Since.IsZero() {
+				begun = value.Earliest(begun, seconds(t.Since))
+			}
 			after = append(after, v1alpha1.PendingTrigger{Trigger: t.Name, Since: &metav1.Time{Time: begun}})
 		case t.Truth == True:
+			if !t.Since.IsZero() && t.Since.Before(entry.Since.Time) {
+				entry.Since = &metav1.Time{Time: seconds(t.Since)}
+			}
 			after = append(after, entry)
 		case t.Truth == Unknown && ok && entry.Since != nil:
 			elapsed := value.FormatDuration(max(now.Sub(entry.Since.Time), 0))
@@ -198,23 +208,26 @@ func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, startable bool, now ti
 	case e.State == v1alpha1.EpisodeDue:
 		e.Sequence--
 	}
+	if next == v1alpha1.EpisodeClear {
+		e.ClearedSequence = e.Sequence
+	}
 	enter(e, next, now)
 }
 
-// Cleared reports whether the condition that started a run no longer holds, as the account's episode of the playbook has
-// it: the episode is over, or a later one began. Nothing is known without an episode. A churned account's run is cleared
-// too; its triggers are False, so that its episode says so as soon as it is written.
+// OfEvent reports whether an event started a run: an observation, a period, a fall of the score, an entry into a stage.
+func OfEvent(run *v1alpha1.PlaybookRun) bool {
+	return run.Spec.Observation != nil || run.Spec.Period != "" || run.Spec.TriggerType == v1alpha1.TriggerEvent
+}
+
+// Cleared reports whether the condition that started a run has ceased to hold since, as the account's episode of the
+// playbook has it. Nothing is known without an episode, and that a later run began says nothing: a playbook may repeat
+// itself while its condition holds. A churned account's run is cleared too; its triggers are False, so that its episode
+// says so as soon as it is written.
 func Cleared(run *v1alpha1.PlaybookRun, e *v1alpha1.Episode) bool {
-	switch {
-	case run.Spec.Observation != nil:
-		return false // what was observed was observed: nothing that comes later takes it back
-	case e == nil || e.Sequence < run.Spec.Sequence:
-		return false
-	case e.Sequence > run.Spec.Sequence:
-		return true
-	default:
-		return e.State == v1alpha1.EpisodeClear || e.State == v1alpha1.EpisodePending
+	if OfEvent(run) || e == nil {
+		return false // what happened, happened: nothing that comes later takes it back
 	}
+	return e.ClearedSequence >= run.Spec.Sequence
 }
 
 // Unjudged returns an episode as it is while nobody can judge its triggers, because its playbook is stalled or gone: the

@@ -52,7 +52,7 @@ func newHistory(t *rapid.T) *history {
 	}
 	pb.Spec.Existing = rapid.SampledFrom([]v1alpha1.ExistingPolicy{"", v1alpha1.ExistingStart, v1alpha1.ExistingIgnore}).Draw(t, "existing")
 	pb.Spec.Repeat = rapid.SampledFrom([]v1alpha1.RepeatPolicy{"", v1alpha1.RepeatNever, v1alpha1.RepeatAfterCooldown}).Draw(t, "repeat")
-	pb.Spec.Cooldown = rapid.SampledFrom([]v1alpha1.Duration{"0s", "90s", "2h", "3d"}).Draw(t, "cooldown")
+	pb.Spec.Cooldown = rapid.SampledFrom([]v1alpha1.Duration{"1s", "90s", "2h", "3d"}).Draw(t, "cooldown")
 	h.cooldown = parsed(t, pb.Spec.Cooldown)
 	h.spec = pb.Spec
 	p, err := playbook.Compile(pb)

@@ -71,6 +71,9 @@ func (c decideCase) run(t *testing.T, p *playbook.Playbook) {
 	c.in.Now = noon
 	before := c.in.Memory.DeepCopy()
 	got, next := p.Decide(c.in)
+	if got != nil {
+		got.ClearedSequence = 0 // see TestCleared
+	}
 	same(t, "episode", c.want, got)
 	same(t, "next change", c.next, next)
 	same(t, "the caller's memory", before, c.in.Memory)
@@ -432,20 +435,64 @@ func TestDecideCutsTimesToSeconds(t *testing.T) {
 }
 
 func TestCleared(t *testing.T) {
-	run := &v1alpha1.PlaybookRun{Spec: v1alpha1.PlaybookRunSpec{Sequence: 3}}
+	run := func(sequence int64) *v1alpha1.PlaybookRun {
+		return &v1alpha1.PlaybookRun{Spec: v1alpha1.PlaybookRunSpec{Sequence: sequence}}
+	}
+	repeating := watching(t, func(s *v1alpha1.PlaybookSpec) { s.Repeat, s.Cooldown = v1alpha1.RepeatAfterCooldown, "7d" })
+	week := noon.Add(8 * 24 * time.Hour)
+	// step moves an episode on, with a run of each number that it had.
+	step := func(p *playbook.Playbook, e *v1alpha1.Episode, quick playbook.Truth, open bool, now time.Time) *v1alpha1.Episode {
+		in := playbook.DecideInput{Memory: e, Triggers: are(no, quick), OpenRun: open, Now: now}
+		if e != nil {
+			in.MaxSequence, in.RunExists = e.Sequence, true
+		}
+		e, _ = p.Decide(in)
+		return e
+	}
+	same(t, "cleared without an episode", false, playbook.Cleared(run(1), nil))
+
+	e := step(repeating, nil, yes, false, noon)
+	same(t, "due", due, e.State)
+	e = step(repeating, e, yes, true, noon)
+	same(t, "cleared while it holds", false, playbook.Cleared(run(1), e))
+	e = step(repeating, e, yes, false, noon)
+	e, _ = repeating.Decide(playbook.DecideInput{Memory: e, Triggers: are(no, yes), MaxSequence: 1, RunExists: true, Now: week})
+	same(t, "repeated", due, e.State)
+	same(t, "cleared by a repetition", false, playbook.Cleared(run(1), e))
+	e, _ = repeating.Decide(playbook.DecideInput{Memory: e, Triggers: are(unknown, unknown), MaxSequence: 1, Now: week})
+	same(t, "waits", pending, e.State)
+	same(t, "cleared by an outage while it waits", false, playbook.Cleared(run(1), e))
+	e, _ = repeating.Decide(playbook.DecideInput{Memory: e, Triggers: are(no, no), MaxSequence: 1, Now: week})
+	same(t, "cleared once it is False", true, playbook.Cleared(run(1), e))
+
+	p := watching(t)
+	e = step(p, nil, yes, false, noon)
+	e = step(p, e, yes, true, noon)
+	e = step(p, e, no, true, noon)
+	same(t, "cleared once it is False", true, playbook.Cleared(run(1), e))
+	e = step(p, e, yes, true, noon)
+	same(t, "cleared though it holds again", true, playbook.Cleared(run(1), e))
+	same(t, "the next one", false, playbook.Cleared(run(2), e))
+}
+
+func TestDecideTakesTheTimeThatTheValuesSay(t *testing.T) {
+	p := watching(t)
+	holding := func(since time.Time) []playbook.TriggerResult {
+		return []playbook.TriggerResult{{Name: "slow", Truth: yes, Since: since}, {Name: "quick", Truth: no}}
+	}
 	for name, c := range map[string]struct {
-		episode *v1alpha1.Episode
-		want    bool
+		memory *v1alpha1.Episode
+		since  time.Time
+		want   v1alpha1.EpisodeState
 	}{
-		"nothing is known without an episode":                {nil, false},
-		"a firing episode holds":                             {episode(firing, noon, 3), false},
-		"an episode that is about to fire holds":             {episode(due, noon, 3), false},
-		"a memory older than the run says nothing":           {episode(clearState, noon, 2), false},
-		"an episode that is Clear is over":                   {episode(clearState, noon, 3), true},
-		"a condition that came back belongs to the next one": {episode(pending, noon, 3), true},
-		"a later episode ends the earlier one":               {episode(firing, noon, 4), true},
-		"a later episode that is Due ends the earlier one":   {episode(due, noon, 4), true},
+		"held for long enough before it was first seen": {episode(clearState, noon, 0), noon.Add(-24 * time.Hour), due},
+		"not for long enough yet":                       {episode(clearState, noon, 0), noon.Add(-23 * time.Hour), pending},
+		"an earlier time that shows later counts":       {episode(pending, noon, 0, since("slow", noon)), noon.Add(-24 * time.Hour), due},
+		"a later one takes nothing back":                {episode(pending, noon, 0, since("slow", noon.Add(-24*time.Hour))), noon, due},
 	} {
-		t.Run(name, func(t *testing.T) { same(t, "cleared", c.want, playbook.Cleared(run, c.episode)) })
+		t.Run(name, func(t *testing.T) {
+			e, _ := p.Decide(playbook.DecideInput{Memory: c.memory, Triggers: holding(c.since), Now: noon})
+			same(t, "state", c.want, e.State)
+		})
 	}
 }

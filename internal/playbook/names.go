@@ -33,6 +33,24 @@ func ObservationRunName(accountName, playbookName string, metric v1alpha1.Metric
 	return withHash(accountName+"-"+playbookName, key)
 }
 
+// PeriodRunName returns the name of the run of one period of a trigger with every, made like that of RunName.
+func PeriodRunName(accountName, playbookName, trigger string, day v1alpha1.Date) string {
+	return withHash(accountName+"-"+playbookName, accountName+"/"+playbookName+"/"+trigger+"/"+string(day))
+}
+
+// EpisodeRunName returns the name of the run of an account's episode, as it stands; days begin in the time zone, nil being
+// UTC.
+func EpisodeRunName(accountName string, e *v1alpha1.Episode, location *time.Location) string {
+	switch {
+	case e.ObservedTime == nil:
+	case e.Every != "":
+		return PeriodRunName(accountName, e.Name, e.Every, PeriodDay(e.ObservedTime.Time, location))
+	case e.Source != "":
+		return ObservationRunName(accountName, e.Name, v1alpha1.MetricReference{Source: e.Source, Metric: e.Metric}, e.ObservedTime.Time)
+	}
+	return RunName(accountName, e.Name, e.Sequence)
+}
+
 // TaskName returns the name of the task of one step of a run: at most 63 characters. A name that had to be cut, or whose
 // step holds underscores, which no object's name may, ends in a hash.
 func TaskName(runName string, step v1alpha1.StepName) string {

@@ -39,6 +39,7 @@ func TestRunName(t *testing.T) {
 func TestTheRunNameNeverChangesFromOneReleaseToTheNext(t *testing.T) {
 	// A restored backup finds its runs by this name: another hash would make their work twice.
 	same(t, "name", "acme-rescue-0043f9a960", playbook.RunName("acme", "rescue", 3))
+	same(t, "name", "acme-rescue-72886fbb58", playbook.PeriodRunName("acme", "rescue", "qbr", "2026-10-29"))
 }
 
 func TestRunNamesDoNotCollideWhereNamesRunTogether(t *testing.T) {

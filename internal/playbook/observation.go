@@ -1,8 +1,6 @@
 package playbook
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,7 +50,7 @@ func (p *Playbook) ObservedMetrics() []v1alpha1.MetricReference {
 	return refs
 }
 
-// WatchesState reports whether a trigger watches a state, as all do but those with per: Observation.
+// WatchesState reports whether a trigger watches a state, as all do but those with per: Observation and those with every.
 func (p *Playbook) WatchesState() bool { return len(p.triggers) > 0 }
 
 // observedOf returns the triggers that watch a metric's observations.
@@ -64,14 +62,16 @@ func (p *Playbook) observedOf(ref v1alpha1.MetricReference) (*observed, bool) {
 	return &p.observed[i], true
 }
 
-// ObservationRun is a run that an observation started.
+// ObservationRun is a run that an observation, or a period, started.
 type ObservationRun struct {
-	// ObservedTime of the observation.
+	// ObservedTime of the observation, or the beginning of the period.
 	ObservedTime time.Time
 	// Sequence of its episode.
 	Sequence int64
 	// Open means that it has work that is not finished.
 	Open bool
+	// Ended is when its work ended; zero where that is not known.
+	Ended time.Time
 }
 
 // ObservationInput is what the next state of an episode of observations follows from.
@@ -105,7 +105,7 @@ func (p *Playbook) DecideObservation(in ObservationInput) (*v1alpha1.Episode, ti
 	if e == nil {
 		return nil, firstAhead(events, now)
 	}
-	if p.takeRuns(e, in, now) {
+	if p.takeRuns(e, in.Runs, in.Memory == nil, now) {
 		return e, time.Time{} // its run has open work: the next waits for its end
 	}
 	if !events.Known {
@@ -116,7 +116,7 @@ func (p *Playbook) DecideObservation(in ObservationInput) (*v1alpha1.Episode, ti
 		return e, time.Time{}
 	}
 	waiting, changes := waitingEvents(e, o, events, now)
-	return e, value.Earliest(changes, p.moveObservation(e, waiting, in, now))
+	return e, value.Earliest(changes, p.moveEvent(e, timesOf(waiting), in.Busy, in.Ended, now))
 }
 
 // eventsOf returns the events that the playbook sees: none that are known where it does not look at the account now.
@@ -184,58 +184,6 @@ func firstAhead(events value.Events, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// takeRuns notes the observations that have their run, those that memory does not know of too: it was lost, or read a
-// moment too early. It reports whether one of the runs has open work.
-func (p *Playbook) takeRuns(e *v1alpha1.Episode, in ObservationInput, now time.Time) bool {
-	var open *ObservationRun
-	unheardOf := in.Memory == nil && len(in.Runs) > 0
-	for i, run := range in.Runs {
-		unheardOf = unheardOf || !taken(e, seconds(run.ObservedTime))
-		take(e, run.ObservedTime)
-		if run.Open && (open == nil || run.ObservedTime.After(open.ObservedTime)) {
-			open = &in.Runs[i]
-		}
-		if e.State == v1alpha1.EpisodeDue && seconds(run.ObservedTime).Equal(timeOf(e.ObservedTime)) {
-			enter(e, v1alpha1.EpisodeFiring, now) // its work may have ended already
-		}
-	}
-	switch {
-	case open != nil:
-		// Work that a person takes up again comes before the run that is Due.
-		p.leaveDue(e, v1alpha1.EpisodeFiring, now)
-		e.EndedTime = nil
-		e.ObservedTime = &metav1.Time{Time: seconds(open.ObservedTime)}
-	case unheardOf, e.State == v1alpha1.EpisodeFiring && e.EndedTime == nil:
-		e.EndedTime = &metav1.Time{Time: now} // it is not known when, but not later
-	}
-	for _, run := range in.Runs {
-		e.Sequence = max(e.Sequence, run.Sequence)
-	}
-	return open != nil
-}
-
-// taken reports whether an observation has its run, or is history.
-func taken(e *v1alpha1.Episode, at time.Time) bool {
-	if e.UpTo != nil && !at.After(e.UpTo.Time) {
-		return true
-	}
-	return slices.ContainsFunc(e.Taken, func(t metav1.Time) bool { return t.Time.Equal(at) })
-}
-
-// take notes that an observation has its run.
-func take(e *v1alpha1.Episode, at time.Time) {
-	at = seconds(at)
-	if taken(e, at) {
-		return
-	}
-	e.Taken = append(e.Taken, metav1.Time{Time: at})
-	slices.SortFunc(e.Taken, func(a, b metav1.Time) int { return a.Time.Compare(b.Time) })
-	if len(e.Taken) > maxTaken {
-		e.UpTo = e.Taken[0].DeepCopy()
-		e.Taken = slices.Delete(e.Taken, 0, 1)
-	}
-}
-
 // waitingEvents returns the events that hold and have no run yet, the oldest first, and the first moment at which that
 // changes by itself: one lies ahead, as clocks do, or grows older than its source's maxAge, after which it starts nothing.
 func waitingEvents(e *v1alpha1.Episode, o *observed, events value.Events, now time.Time) (waiting []value.Event, next time.Time) {
@@ -259,140 +207,11 @@ func waitingEvents(e *v1alpha1.Episode, o *observed, events value.Events, now ti
 	return waiting, next
 }
 
-// moveObservation takes the episode to its next state, and returns when that may change by itself.
-func (p *Playbook) moveObservation(e *v1alpha1.Episode, waiting []value.Event, in ObservationInput, now time.Time) time.Time {
-	if len(waiting) == 0 {
-		p.leaveDue(e, v1alpha1.EpisodeClear, now)
-		return time.Time{}
+// timesOf returns the times of events.
+func timesOf(events []value.Event) []time.Time {
+	var times []time.Time
+	for _, e := range events {
+		times = append(times, e.Time)
 	}
-	from := now
-	for _, ended := range []time.Time{in.Ended, timeOf(e.EndedTime)} {
-		if cooled := ended.Add(p.cooldown); !ended.IsZero() && cooled.After(from) {
-			from = cooled
-		}
-	}
-	startable := !in.Busy && !from.After(now)
-	stands := slices.ContainsFunc(waiting, func(w value.Event) bool { return w.Time.Equal(timeOf(e.ObservedTime)) })
-	if !startable || e.State != v1alpha1.EpisodeDue || !stands {
-		// One that stays Due stays the next: its run may be on its way.
-		e.ObservedTime = &metav1.Time{Time: waiting[0].Time}
-	}
-	switch {
-	case !startable:
-		p.leaveDue(e, v1alpha1.EpisodePending, now)
-	case e.State != v1alpha1.EpisodeDue:
-		e.Sequence++
-		enter(e, v1alpha1.EpisodeDue, now)
-	}
-	if in.Busy || startable {
-		return time.Time{}
-	}
-	return from
-}
-
-// leaveDue enters a state other than Due. The number of a run that is not made is given back.
-func (p *Playbook) leaveDue(e *v1alpha1.Episode, state v1alpha1.EpisodeState, now time.Time) {
-	if e.State == v1alpha1.EpisodeDue {
-		e.Sequence--
-	}
-	if e.State != state {
-		enter(e, state, now)
-	}
-}
-
-// timeOf returns a status's time; zero where it is unset.
-func timeOf(t *metav1.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Time
-}
-
-// NewObservationRun makes the run of an observation whose episode is Due, with the columns of its row that the playbook
-// reads among its facts: texts show that row, whatever the source says later. It is an error where the episode is not
-// Due, or where the observation does not wait any more: its row is gone, say, or too old.
-func (p *Playbook) NewObservationRun(v View, e v1alpha1.Episode) (*v1alpha1.PlaybookRun, error) {
-	ref := v1alpha1.MetricReference{Source: e.Source, Metric: e.Metric}
-	o, ok := p.observedOf(ref)
-	switch {
-	case v.Account == nil:
-		return nil, fmt.Errorf("playbook %s: a run needs an account", p.name)
-	case !ok || e.State != v1alpha1.EpisodeDue || e.Sequence < 1 || e.ObservedTime == nil:
-		return nil, fmt.Errorf("playbook %s on account %s: no observation is Due", p.name, v.Account.Name)
-	}
-	at := seconds(e.ObservedTime.Time)
-	waiting, _ := waitingEvents(&e, o, p.eventsOf(v, ref), seconds(v.Now))
-	i := slices.IndexFunc(waiting, func(w value.Event) bool { return w.Time.Equal(at) })
-	if i < 0 {
-		return nil, fmt.Errorf("playbook %s on account %s: the observation of %s waits no more", p.name, v.Account.Name, value.FormatTime(at))
-	}
-	name, j, _ := o.holds(waiting[i])
-	run := p.newRun(v, e.Sequence, name, fmt.Sprintf("%s, observed %s", j.reason, value.FormatTime(at)))
-	run.Name = ObservationRunName(v.Account.Name, p.name, ref, at)
-	run.Spec.Observation = &v1alpha1.ObservationReference{Source: ref.Source, Metric: ref.Metric, ObservedTime: metav1.Time{Time: at}}
-	run.Spec.Facts = p.observationFacts(v, ref, waiting[i])
-	return run, nil
-}
-
-// observationFacts lists the metric that fired, then the other columns of the row that the playbook reads, then the
-// account's band and score where they are known.
-func (p *Playbook) observationFacts(v View, fired v1alpha1.MetricReference, event value.Event) []v1alpha1.NamedValue {
-	refs := slices.DeleteFunc(p.Reads(), func(r v1alpha1.MetricReference) bool { return r.Source != fired.Source || r == fired })
-	var row []v1alpha1.NamedValue
-	for _, r := range append([]v1alpha1.MetricReference{fired}, refs...) {
-		if val, ok := event.Values[r.Metric]; ok {
-			fact := named(metricName(r), val.String())
-			fact.Type = val.Type
-			row = append(row, fact)
-		}
-	}
-	return runFacts(v, TriggerResult{Reads: row}, nil)
-}
-
-// observedView is a view with the facts of the row that started a run.
-func observedView(run *v1alpha1.PlaybookRun, v View) View {
-	v.Facts = observedFacts(run, v.Facts)
-	return v
-}
-
-// observedFacts are the facts as the texts of a run's steps see them: of the source whose observation started the run,
-// those of that row.
-func observedFacts(run *v1alpha1.PlaybookRun, facts value.Facts) value.Facts {
-	o := run.Spec.Observation
-	if o == nil {
-		return facts
-	}
-	seen := value.Facts{}
-	for ref, observation := range facts {
-		if ref.Source == o.Source {
-			observation = value.Observation{Type: observation.Type, State: v1alpha1.ValueMissing}
-		}
-		seen[ref] = observation
-	}
-	for _, ref := range stepMetrics(run) {
-		if ref.Source != o.Source {
-			continue
-		}
-		seen[ref] = value.Observation{State: v1alpha1.ValueMissing}
-		i := slices.IndexFunc(run.Spec.Facts, func(f v1alpha1.NamedValue) bool { return f.Name == named(metricName(ref), "").Name })
-		if i < 0 {
-			continue
-		}
-		fact := run.Spec.Facts[i]
-		if val, err := value.Parse(cmp.Or(fact.Type, v1alpha1.MetricText), fact.Value); err == nil {
-			seen[ref] = value.Observation{Type: val.Type, Value: &val, State: v1alpha1.ValueFresh, ObservedTime: o.ObservedTime.Time}
-		}
-	}
-	return seen
-}
-
-// stepMetrics returns the metrics that a run's steps read, sorted, each once.
-func stepMetrics(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
-	var metrics []v1alpha1.MetricReference
-	for i := range run.Spec.Steps {
-		for _, part := range compileStep(&run.Spec.Steps[i]) {
-			metrics = append(metrics, part.reads.Metrics...)
-		}
-	}
-	return sortedMetrics(metrics)
+	return times
 }

@@ -224,3 +224,16 @@ func TestALongCommentIsCut(t *testing.T) {
 	}
 	same(t, "comment", strings.Repeat("ä", 2048), run.Spec.Facts[1].Value)
 }
+
+func TestDoneWhenSeesWhatTheSourceSaysNow(t *testing.T) {
+	j := newJob(t, v1alpha1.PlaybookStep{Name: "call", Title: "They gave ${metrics.surveys.nps}", DoneWhen: "metrics.surveys.nps > 8.0"})
+	j.run.Spec.Observation = &v1alpha1.ObservationReference{Source: "surveys", Metric: "nps", ObservedTime: *stamp(noon)}
+	j.run.Spec.Facts = []v1alpha1.NamedValue{{Name: "metrics.surveys.nps", Value: "3", Type: v1alpha1.MetricNumber}}
+	j.carryOut()
+	same(t, "title", "They gave 3", j.task("call").Spec.Title)
+	nps := v1alpha1.MetricReference{Source: "surveys", Metric: "nps"}
+	same(t, "reads", []v1alpha1.MetricReference{nps}, playbook.RunReads(j.run))
+	j.view.Facts = value.Facts{nps: fresh("10")}
+	j.carryOut()
+	same(t, "the task", v1alpha1.TaskDone, j.task("call").Status.State)
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/expr"
-	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // PlanInput is what a run's next work follows from.
@@ -20,7 +19,9 @@ type PlanInput struct {
 	Tasks []v1alpha1.Task
 	// Cleared means that the condition which started the run no longer holds: see the function Cleared.
 	Cleared bool
-	// View is what the texts of the steps are filled in from.
+	// Follow means that the view holds no facts: no doneWhen is judged, and what the run's status says of each stands.
+	Follow bool
+	// View is what the texts of the steps are filled in from, and doneWhen is judged by.
 	View View
 	// Now is the moment to plan at.
 	Now time.Time
@@ -40,10 +41,19 @@ type Plan struct {
 	// Tasks are the statuses of the run's tasks by name, those in Create included. Their conditions are those that the
 	// task had.
 	Tasks map[string]v1alpha1.TaskStatus
-	// NoLongerNeeded are the tasks that were canceled or overtaken because the condition cleared, each with the reason of
-	// its condition.
+	// Next is, for each of them, the moment at which its status changes by itself; zero is never.
+	Next map[string]time.Time
+	// Owner of the account, who has the tasks that nobody else has.
+	Owner string
+	// NoLongerNeeded are the tasks that were canceled or overtaken because the condition cleared, or because the run was
+	// canceled, each with the reason of its condition.
 	NoLongerNeeded map[string]string
-	// NextChange is the earliest moment at which an open task becomes overdue; zero is never.
+	// Canceled says in words who canceled the run and why; empty where nobody did.
+	Canceled string
+	// DatesUnknown name the steps that count from a date which the account's contract does not have, and the way out.
+	DatesUnknown []string
+	// NextChange is the earliest moment at which the plan changes by itself: a task opens, becomes overdue, escalates or is
+	// no longer put off, or a doneWhen that depends on the day may become true; zero is never.
 	NextChange time.Time
 }
 
@@ -57,7 +67,7 @@ var (
 
 // PlanRun decides which tasks a run makes now, and what became of it and of its tasks. A task that was made is never made
 // again. Planning again with the plan carried out, at the same moment, changes nothing. Its errors are ErrNoRun,
-// ErrNoAccount, and steps that wait for each other.
+// ErrNoAccount, and those that name a field of the run: steps that wait for each other, a calendar that cannot be read.
 func PlanRun(in PlanInput) (*Plan, error) {
 	if in.Run == nil {
 		return nil, ErrNoRun
@@ -68,9 +78,13 @@ func PlanRun(in PlanInput) (*Plan, error) {
 	steps := in.Run.Spec.Steps
 	order, cycle := stepOrder(steps)
 	if len(cycle) > 0 {
-		return nil, fmt.Errorf("the steps wait for each other: %s", joinSteps(cycle))
+		return nil, fmt.Errorf("spec.steps: the steps wait for each other: %s", joinSteps(cycle))
 	}
-	p := newPlanner(in)
+	days, errs := newCalendar(in.Run.Spec.Calendar, in.View.location(), specPath("calendar"))
+	if len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
+	p := newPlanner(in, days)
 	for _, i := range order {
 		p.status[steps[i].Name] = p.step(&steps[i])
 	}
@@ -99,6 +113,12 @@ type planner struct {
 	run     *v1alpha1.PlaybookRun
 	account *v1alpha1.Account
 	now     time.Time
+	// calendar of the run.
+	calendar calendar
+	// live is the view as it is now: what doneWhen sees. The texts of a run that an observation started see its row.
+	live View
+	// unjudged means that no doneWhen is judged.
+	unjudged bool
 	// before is each step's status as it was, status as it is now.
 	before, status map[v1alpha1.StepName]v1alpha1.StepStatus
 	tasks          map[string]*v1alpha1.Task
@@ -109,20 +129,28 @@ type planner struct {
 }
 
 // newPlanner prepares a plan.
-func newPlanner(in PlanInput) *planner {
+func newPlanner(in PlanInput, days calendar) *planner {
+	live := in.View
+	live.Now = in.Now
 	p := &planner{
-		run:     in.Run,
-		account: in.View.Account,
-		now:     seconds(in.Now),
-		before:  map[v1alpha1.StepName]v1alpha1.StepStatus{},
-		status:  map[v1alpha1.StepName]v1alpha1.StepStatus{},
-		tasks:   map[string]*v1alpha1.Task{},
-		vars:    stepVars(observedView(in.Run, in.View), in.Now),
+		run:      in.Run,
+		account:  in.View.Account,
+		now:      seconds(in.Now),
+		calendar: days,
+		live:     live,
+		unjudged: in.Follow,
+		before:   map[v1alpha1.StepName]v1alpha1.StepStatus{},
+		status:   map[v1alpha1.StepName]v1alpha1.StepStatus{},
+		tasks:    map[string]*v1alpha1.Task{},
+		vars:     stepVars(observedView(in.Run, live), in.Now),
 		plan: &Plan{
 			Status:         *in.Run.Status.DeepCopy(),
 			Resolved:       in.Cleared || in.Run.Status.ResolvedTime != nil,
 			Tasks:          map[string]v1alpha1.TaskStatus{},
+			Next:           map[string]time.Time{},
+			Owner:          in.View.Account.Spec.Owner,
 			NoLongerNeeded: map[string]string{},
+			Canceled:       canceledInWords(in.Run.Spec.Cancel),
 		},
 	}
 	p.cancels = p.plan.Resolved && in.Run.Spec.OnResolve != v1alpha1.ResolveKeepTasks
@@ -140,7 +168,7 @@ func (p *planner) finish() *Plan {
 	status := &p.plan.Status
 	status.ObservedGeneration = p.run.Generation
 	status.Steps = nil
-	status.OpenTasks = 0
+	status.OpenTasks, status.OverdueTasks = 0, 0
 	status.State = v1alpha1.RunCanceled
 	active := false
 	for _, s := range p.run.Spec.Steps {
@@ -150,7 +178,9 @@ func (p *planner) finish() *Plan {
 		case v1alpha1.StepWaiting, v1alpha1.StepOpen:
 			active = true
 		case v1alpha1.StepDone:
-			status.State = v1alpha1.RunCompleted
+			if p.run.Spec.Cancel == nil {
+				status.State = v1alpha1.RunCompleted
+			}
 		}
 		p.sumTask(step.Task)
 	}
@@ -168,12 +198,22 @@ func (p *planner) finish() *Plan {
 
 // sumTask counts a task if it waits for somebody.
 func (p *planner) sumTask(name string) {
-	task, ok := p.plan.Tasks[name]
-	if !ok || (task.State != v1alpha1.TaskOpen && task.State != v1alpha1.TaskInProgress) {
-		return
+	task := p.plan.Tasks[name]
+	if atWork(task.State) {
+		p.plan.Status.OpenTasks++
 	}
-	p.plan.Status.OpenTasks++
-	if task.DueTime != nil && task.DueTime.After(p.now) {
-		p.plan.NextChange = value.Earliest(p.plan.NextChange, task.DueTime.Time)
+	if overdue(&task, p.now) {
+		p.plan.Status.OverdueTasks++
 	}
+}
+
+// canceledInWords says who canceled a run and why; empty where nobody did.
+func canceledInWords(cancel *v1alpha1.RunCancel) string {
+	switch {
+	case cancel == nil:
+		return ""
+	case cancel.By == "":
+		return "canceled: " + cancel.Reason
+	}
+	return "canceled by " + cancel.By + ": " + cancel.Reason
 }

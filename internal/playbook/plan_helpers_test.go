@@ -67,9 +67,7 @@ func (j *job) carryOut() *playbook.Plan {
 		j.tasks = append(j.tasks, created)
 	}
 	j.run.Status = plan.Status
-	for i := range j.tasks {
-		j.tasks[i].Status, _, _ = playbook.TaskStatus(&j.tasks[i], plan, j.now)
-	}
+	j.follow(plan)
 	again := j.plan()
 	if len(again.Create) > 0 || len(again.TextErrors) > 0 {
 		j.t.Fatalf("planned again, %d tasks are made: %v", len(again.Create), again.TextErrors)
@@ -81,6 +79,29 @@ func (j *job) carryOut() *playbook.Plan {
 		same(j.t, "task's status planned again", j.tasks[i].Status, status)
 	}
 	return plan
+}
+
+// follow writes the statuses of the tasks as their reconciler does: it has no facts, and follows the run's status.
+func (j *job) follow(plan *playbook.Plan) {
+	j.t.Helper()
+	followed, err := playbook.PlanRun(playbook.PlanInput{
+		Run: j.run, Tasks: j.tasks, Follow: true, View: playbook.View{Account: j.view.Account, Location: j.view.Location}, Now: j.now,
+	})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	same(j.t, "run's status followed", plan.Status, followed.Status)
+	for i := range j.tasks {
+		want, _, wantNext := playbook.TaskStatus(&j.tasks[i], plan, j.now)
+		got, _, next := playbook.TaskStatus(&j.tasks[i], followed, j.now)
+		want.ObservedGeneration = got.ObservedGeneration
+		same(j.t, "task's status followed", want, got)
+		same(j.t, "task's next change followed", wantNext, next)
+		if !next.IsZero() && !next.After(j.now) {
+			j.t.Fatalf("task %s changes next at %v, which is over at %v", j.tasks[i].Name, next, j.now)
+		}
+		j.tasks[i].Status = got
+	}
 }
 
 // task returns the task of a step.

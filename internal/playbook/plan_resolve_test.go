@@ -166,3 +166,21 @@ func TestATouchedBlockedTaskOpensWhenTheWorkBeforeItIsCanceled(t *testing.T) {
 	j.carryOut()
 	j.wantSteps(active, canceled, open)
 }
+
+func TestATaskThatIsOpenedAgainStaysOpen(t *testing.T) {
+	j := newJob(t, v1alpha1.PlaybookStep{Name: "call", Title: "Call", Due: &v1alpha1.StepTime{After: "1d"}})
+	j.carryOut()
+	j.state("call", v1alpha1.WorkDone)
+	j.carryOut()
+	j.cleared = true
+	j.now = j.now.Add(time.Hour)
+	j.carryOut()
+	j.now = j.now.Add(time.Hour)
+	j.state("call", v1alpha1.WorkOpen)
+	for range 3 {
+		j.carryOut()
+		same(t, "the task", v1alpha1.TaskOpen, j.task("call").Status.State)
+		same(t, "the run", v1alpha1.RunActive, j.run.Status.State)
+	}
+	same(t, "due", stamp(j.now.Add(24*time.Hour)), j.task("call").Status.DueTime)
+}

@@ -3,12 +3,10 @@ package playbook
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // over reports whether a step is over, so that the steps after it may begin.
@@ -19,7 +17,9 @@ func over(state v1alpha1.StepState) bool {
 // step decides one step. The steps that it waits for are decided before it.
 func (p *planner) step(s *v1alpha1.PlaybookStep) v1alpha1.StepStatus {
 	before := p.before[s.Name]
-	status := v1alpha1.StepStatus{Name: s.Name, Task: before.Task, Outcome: before.Outcome, ReadyTime: before.ReadyTime}
+	status := v1alpha1.StepStatus{
+		Name: s.Name, Task: before.Task, Outcome: before.Outcome, CompletedBy: before.CompletedBy, ReadyTime: before.ReadyTime,
+	}
 	name := cmp.Or(before.Task, TaskName(p.run.Name, s.Name))
 	task := p.tasks[name]
 	switch {
@@ -32,8 +32,10 @@ func (p *planner) step(s *v1alpha1.PlaybookStep) v1alpha1.StepStatus {
 	case before.Task != "":
 		// Somebody deleted the task: they do not want it done.
 		status.State = v1alpha1.StepCanceled
-	case p.cancels:
+	case p.cancels || p.run.Spec.Cancel != nil:
 		status.State = v1alpha1.StepCanceled
+	case p.past(s):
+		status.State = v1alpha1.StepSkipped
 	default:
 		p.ready(s, &status)
 		p.begin(s, &status)
@@ -59,14 +61,6 @@ func (p *planner) ready(s *v1alpha1.PlaybookStep, status *v1alpha1.StepStatus) {
 	status.ReadyTime = &metav1.Time{Time: at}
 }
 
-// runStart is when the run began.
-func (p *planner) runStart() time.Time {
-	if p.run.CreationTimestamp.IsZero() {
-		return p.now
-	}
-	return seconds(p.run.CreationTimestamp.Time)
-}
-
 // remember makes a step's outcome known to the steps after it.
 func (p *planner) remember(status v1alpha1.StepStatus) {
 	if status.Outcome != "" {
@@ -79,6 +73,7 @@ func (p *planner) begin(s *v1alpha1.PlaybookStep, status *v1alpha1.StepStatus) {
 	parts := compileStep(s)
 	if status.ReadyTime == nil && waitsForOutcomes(parts) {
 		status.State = v1alpha1.StepWaiting
+		p.noteDates(s, nil)
 		return
 	}
 	if !p.when(s, parts) {
@@ -95,7 +90,7 @@ func (p *planner) begin(s *v1alpha1.PlaybookStep, status *v1alpha1.StepStatus) {
 // skipped, or its texts tell how they ended.
 func waitsForOutcomes(parts []stepPart) bool {
 	return slices.ContainsFunc(parts, func(part stepPart) bool {
-		return part.field == fieldWhen || len(part.reads.Outcomes) > 0
+		return part.field == fieldWhen || part.field != fieldDoneWhen && len(part.reads.Outcomes) > 0
 	})
 }
 
@@ -107,7 +102,7 @@ func (p *planner) when(s *v1alpha1.PlaybookStep, parts []stepPart) bool {
 		}
 		holds, err := true, part.err
 		if err == nil {
-			holds, err = part.when.EvalBool(p.vars)
+			holds, err = part.program.EvalBool(p.vars)
 		}
 		if err != nil && p.hasNoOutcome(part.reads.Outcomes) {
 			return false
@@ -140,8 +135,7 @@ func (p *planner) hasNoOutcome(steps []string) bool {
 
 // follow works out what became of a step from its task.
 func (p *planner) follow(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, status *v1alpha1.StepStatus) {
-	withdrawn := p.withdrawn(s, task)
-	detail := p.taskStatus(s, task, status, withdrawn)
+	detail := p.taskStatus(s, task, status)
 	status.Outcome = ""
 	switch detail.State {
 	case v1alpha1.TaskDone:
@@ -156,81 +150,10 @@ func (p *planner) follow(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, status *
 		status.State = v1alpha1.StepOpen
 	}
 	p.plan.Tasks[task.Name] = detail
-	if p.plan.Resolved && (withdrawn || !over(status.State)) {
+	switch withdrawn := detail.State == v1alpha1.TaskCanceled && workState(task) != v1alpha1.WorkCanceled; {
+	case withdrawn && p.run.Spec.Cancel != nil:
+		p.plan.NoLongerNeeded[task.Name] = v1alpha1.ReasonRunCanceled
+	case withdrawn, p.plan.Resolved && !over(status.State):
 		p.plan.NoLongerNeeded[task.Name] = v1alpha1.ReasonConditionCleared
 	}
-}
-
-// withdrawn reports whether the task is canceled because the condition cleared: nobody has touched it, or it was
-// canceled so before. A person who begins or finishes it takes it back.
-func (p *planner) withdrawn(s *v1alpha1.PlaybookStep, task *v1alpha1.Task) bool {
-	if !p.cancels || workState(task) != v1alpha1.WorkOpen {
-		return false
-	}
-	canceled := task.Status.State == v1alpha1.TaskCanceled || p.before[s.Name].State == v1alpha1.StepCanceled
-	return canceled || !touched(task)
-}
-
-// taskStatus is the status of a step's task.
-func (p *planner) taskStatus(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, step *v1alpha1.StepStatus, withdrawn bool) v1alpha1.TaskStatus {
-	out := *task.Status.DeepCopy()
-	out.ObservedGeneration = task.Generation
-	switch {
-	case withdrawn:
-		out.State = v1alpha1.TaskCanceled
-	case workState(task) == v1alpha1.WorkOpen && step.ReadyTime == nil:
-		out.State = v1alpha1.TaskBlocked
-	default:
-		out.State = v1alpha1.TaskState(workState(task))
-	}
-	out.Assignee = cmp.Or(task.Spec.Assignee, p.account.Spec.Owner)
-	out.Priority = cmp.Or(task.Spec.Priority, v1alpha1.PriorityMedium)
-	out.OpenedTime = openedTime(out, step.ReadyTime, p.now)
-	out.EndedTime = endedTime(out, p.now)
-	out.DueTime = p.dueTime(s, task, out.OpenedTime)
-	return out
-}
-
-// openedTime is when a task was first free to be done: when its step was ready, or when somebody began it before that.
-func openedTime(status v1alpha1.TaskStatus, readyTime *metav1.Time, now time.Time) *metav1.Time {
-	switch {
-	case status.OpenedTime != nil:
-		return status.OpenedTime
-	case status.State == v1alpha1.TaskOpen || status.State == v1alpha1.TaskInProgress:
-		if readyTime != nil {
-			return readyTime.DeepCopy()
-		}
-		return &metav1.Time{Time: now}
-	}
-	return nil
-}
-
-// endedTime is when a task was first seen done or canceled; nil while it is neither.
-func endedTime(status v1alpha1.TaskStatus, now time.Time) *metav1.Time {
-	if status.State != v1alpha1.TaskDone && status.State != v1alpha1.TaskCanceled {
-		return nil
-	}
-	if status.EndedTime != nil {
-		return status.EndedTime
-	}
-	return &metav1.Time{Time: now}
-}
-
-// dueTime is when a task is due: a person's word, else what the step says; nil where neither does, or while the step is
-// not ready. It counts from the opening that the task itself remembers, so that it never moves once it is set.
-func (p *planner) dueTime(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, opened *metav1.Time) *metav1.Time {
-	if task.Spec.DueTime != nil {
-		return task.Spec.DueTime.DeepCopy()
-	}
-	if s.Due == nil {
-		return nil
-	}
-	after := value.DurationOr(s.Due.After, 0)
-	switch {
-	case s.Due.Of == v1alpha1.DueOfRunStart:
-		return &metav1.Time{Time: p.runStart().Add(after)}
-	case opened != nil:
-		return &metav1.Time{Time: opened.Add(after)}
-	}
-	return nil
 }

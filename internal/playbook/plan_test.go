@@ -18,7 +18,7 @@ func TestTheTaskOfAStep(t *testing.T) {
 		Name: "call", Title: "Call ${account.spec.displayName}: ${health.band} at ${health.score}",
 		Description: "Open P1 tickets: ${metrics.support.open_p1}", Assignee: "${team('AccountExecutive')}",
 		Priority: v1alpha1.PriorityHigh, Outcomes: []v1alpha1.Outcome{"Reached", "NoReply"},
-		Checklist: []v1alpha1.ChecklistText{"usage review", "sponsor mail"}, Due: &v1alpha1.Due{After: "2d"},
+		Checklist: []v1alpha1.ChecklistText{"usage review", "sponsor mail"}, Due: &v1alpha1.StepTime{After: "2d"},
 	})
 	j.view.Facts = value.Facts{openP1: fresh("3")}
 	plan := j.carryOut()
@@ -37,7 +37,7 @@ func TestTheTaskOfAStep(t *testing.T) {
 		Spec: v1alpha1.TaskSpec{
 			AccountRef: v1alpha1.LocalReference{Name: "acme"}, RunRef: &v1alpha1.LocalReference{Name: "acme-rescue-0123456789"},
 			Step: "call", Title: "Call Acme Corp: Critical at 34", Description: "Open P1 tickets: 3", State: v1alpha1.WorkOpen,
-			Outcomes: []v1alpha1.Outcome{"Reached", "NoReply"}, Assignee: "al@example.com", Priority: v1alpha1.PriorityHigh,
+			Outcomes: []v1alpha1.Outcome{"Reached", "NoReply"}, Priority: v1alpha1.PriorityHigh,
 			Checklist: []v1alpha1.ChecklistItem{{Name: "usage review"}, {Name: "sponsor mail"}},
 		},
 	}
@@ -96,7 +96,9 @@ func TestTextsThatGiveNothingLoseNoTask(t *testing.T) {
 			j := newJob(t, c.step)
 			plan := j.carryOut()
 			got := j.task("call").Spec
-			same(t, "title, description and assignee", []string{c.title, c.description, c.assignee}, []string{got.Title, got.Description, got.Assignee})
+			assignee := j.task("call").Status.Assignee
+			same(t, "title, description and assignee", []string{c.title, c.description, c.assignee}, []string{got.Title, got.Description, assignee})
+			same(t, "assignee that a person would have to change", "", got.Assignee)
 			if len(plan.TextErrors) != len(c.errors) {
 				t.Fatalf("text errors: got %q, want %d", plan.TextErrors, len(c.errors))
 			}
@@ -291,28 +293,28 @@ func TestARunThatIsTakenUpAgainIsActive(t *testing.T) {
 }
 
 func TestDueTimes(t *testing.T) {
-	call := func(due *v1alpha1.Due) []v1alpha1.PlaybookStep {
+	call := func(due *v1alpha1.StepTime) []v1alpha1.PlaybookStep {
 		s := after("call", "triage")
 		s.Due = due
 		return []v1alpha1.PlaybookStep{after("triage"), s}
 	}
 	set := stamp(noon.Add(5 * time.Hour))
 	for name, c := range map[string]struct {
-		due     *v1alpha1.Due
+		due     *v1alpha1.StepTime
 		change  func(*v1alpha1.TaskSpec)
 		blocked *metav1.Time
 		open    *metav1.Time
 	}{
 		"a step without due has none":             {nil, nil, nil, nil},
-		"StepReady counts once the step is ready": {&v1alpha1.Due{After: "1d"}, nil, nil, stamp(noon.Add(25 * time.Hour))},
+		"StepReady counts once the step is ready": {&v1alpha1.StepTime{After: "1d"}, nil, nil, stamp(noon.Add(25 * time.Hour))},
 		"RunStart counts from the run's creation": {
-			&v1alpha1.Due{After: "1d", Of: v1alpha1.DueOfRunStart}, nil, stamp(noon.Add(24 * time.Hour)), stamp(noon.Add(24 * time.Hour)),
+			&v1alpha1.StepTime{After: "1d", Of: v1alpha1.PointRunStart}, nil, stamp(noon.Add(24 * time.Hour)), stamp(noon.Add(24 * time.Hour)),
 		},
 		"a person's due time comes first": {
-			&v1alpha1.Due{After: "1d"}, func(s *v1alpha1.TaskSpec) { s.DueTime = set }, set, set,
+			&v1alpha1.StepTime{After: "1d"}, func(s *v1alpha1.TaskSpec) { s.DueTime = set }, set, set,
 		},
 		"a task that is begun early counts from then": {
-			&v1alpha1.Due{After: "1d"}, func(s *v1alpha1.TaskSpec) { s.State = v1alpha1.WorkInProgress },
+			&v1alpha1.StepTime{After: "1d"}, func(s *v1alpha1.TaskSpec) { s.State = v1alpha1.WorkInProgress },
 			stamp(noon.Add(24 * time.Hour)), stamp(noon.Add(24 * time.Hour)),
 		},
 	} {

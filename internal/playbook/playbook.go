@@ -19,10 +19,12 @@ type Playbook struct {
 	selector   *account.Selector
 	triggers   []trigger
 	observed   []observed
+	periods    []periodic
 	existing   v1alpha1.ExistingPolicy
 	repeat     v1alpha1.RepeatPolicy
 	cooldown   time.Duration
 	onResolve  v1alpha1.ResolvePolicy
+	calendar   *v1alpha1.WorkCalendar
 	steps      []v1alpha1.PlaybookStep
 	reads      []v1alpha1.MetricReference
 }
@@ -33,8 +35,10 @@ type trigger struct {
 	// hold is how long the condition must hold before a run may start.
 	hold      time.Duration
 	condition condition
-	// reads is the metric that the condition reads; nil where it reads none.
-	reads *v1alpha1.MetricReference
+	// event means that the condition is about something that happened, not about a state.
+	event bool
+	// reads are the metrics that the condition reads.
+	reads []v1alpha1.MetricReference
 }
 
 // Compile checks a playbook and makes it ready to use. Its error is an aggregate of field errors, whose paths name what
@@ -47,10 +51,12 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 		selector:   c.selector(),
 		triggers:   c.triggers(),
 		observed:   c.observed,
+		periods:    c.periods,
 		existing:   pb.Spec.Existing,
 		repeat:     pb.Spec.Repeat,
 		cooldown:   c.cooldown(),
 		onResolve:  cmp.Or(pb.Spec.OnResolve, v1alpha1.ResolveCancelUntouched),
+		calendar:   pb.Spec.Calendar.DeepCopy(),
 	}
 	metrics := c.steps()
 	if len(c.errs) > 0 {
@@ -60,9 +66,7 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 		p.steps = append(p.steps, *s.DeepCopy())
 	}
 	for _, t := range p.triggers {
-		if t.reads != nil {
-			metrics = append(metrics, *t.reads)
-		}
+		metrics = append(metrics, t.reads...)
 	}
 	metrics = append(metrics, p.ObservedMetrics()...)
 	p.reads = sortedMetrics(metrics)

@@ -26,6 +26,9 @@ func (p *Playbook) NewRun(v View, e v1alpha1.Episode, triggers []TriggerResult) 
 	run := p.newRun(v, e.Sequence, fired.Name, fired.Reason)
 	run.Name = RunName(v.Account.Name, p.name, e.Sequence)
 	run.Spec.Facts = runFacts(v, fired, triggers)
+	if fired.Event {
+		run.Spec.TriggerType = v1alpha1.TriggerEvent
+	}
 	return run, nil
 }
 
@@ -49,6 +52,7 @@ func (p *Playbook) newRun(v View, sequence int64, trigger, reason string) *v1alp
 			Trigger:            trigger,
 			Reason:             shorten(reason, 512),
 			OnResolve:          p.onResolve,
+			Calendar:           p.calendar.DeepCopy(),
 		},
 	}
 	for _, s := range p.steps {

@@ -7,24 +7,35 @@ import (
 )
 
 // RunReads returns the metrics that a run's steps still read, sorted, each once: those of the steps whose task is yet to
-// be made. What was made is not read again.
+// be made, and those of the doneWhen of tasks that are not over. What was made is not read again.
 func RunReads(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
-	decided := map[v1alpha1.StepName]bool{}
+	status := map[v1alpha1.StepName]v1alpha1.StepStatus{}
 	for _, s := range run.Status.Steps {
-		decided[s.Name] = s.Task != "" || over(s.State)
+		status[s.Name] = s
 	}
-	var metrics []v1alpha1.MetricReference
+	var metrics, live []v1alpha1.MetricReference
 	for i := range run.Spec.Steps {
-		if decided[run.Spec.Steps[i].Name] {
-			continue
+		s := &run.Spec.Steps[i]
+		is := status[s.Name]
+		var parts []stepPart
+		switch {
+		case over(is.State):
+		case is.Task == "":
+			parts = compileStep(s)
+		case s.DoneWhen != "":
+			parts = []stepPart{compileExpression(fieldDoneWhen, s.DoneWhen)}
 		}
-		for _, part := range compileStep(&run.Spec.Steps[i]) {
-			metrics = append(metrics, part.reads.Metrics...)
+		for _, part := range parts {
+			if part.field == fieldDoneWhen {
+				live = append(live, part.reads.Metrics...)
+			} else {
+				metrics = append(metrics, part.reads.Metrics...)
+			}
 		}
 	}
 	if o := run.Spec.Observation; o != nil {
 		// The columns of its row are among the run's facts.
 		metrics = slices.DeleteFunc(metrics, func(ref v1alpha1.MetricReference) bool { return ref.Source == o.Source })
 	}
-	return sortedMetrics(metrics)
+	return sortedMetrics(append(metrics, live...))
 }

@@ -55,6 +55,33 @@ func TestNewRun(t *testing.T) {
 	same(t, "run", want, run)
 }
 
+func TestARunOfAnEventIsNotClearedByWhatComesLater(t *testing.T) {
+	p := compiled(t, spec(triggers(
+		v1alpha1.Trigger{Name: "arrived", Lifecycle: &v1alpha1.LifecycleTrigger{Enters: []v1alpha1.LifecycleStage{"Onboarding"}}},
+		v1alpha1.Trigger{Name: "there", Lifecycle: &v1alpha1.LifecycleTrigger{Stages: []v1alpha1.LifecycleStage{"Onboarding"}}},
+	)))
+	start := func(v playbook.View) *v1alpha1.PlaybookRun {
+		t.Helper()
+		v.Now = noon
+		results, _ := p.Conditions(v)
+		e, _ := p.Decide(playbook.DecideInput{Triggers: results, Now: noon})
+		run, err := p.NewRun(v, *e, results)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	over := episode(v1alpha1.EpisodeClear, noon.Add(time.Hour), 1)
+	over.ClearedSequence = 1
+	event, state := start(inStage("Onboarding", time.Hour)), start(inStage("Onboarding", 8*24*time.Hour))
+	if event.Spec.Trigger != "arrived" || event.Spec.TriggerType != v1alpha1.TriggerEvent || playbook.Cleared(event, over) {
+		t.Errorf("the run of an entry is of %s, %q, and cleared: %t", event.Spec.Trigger, event.Spec.TriggerType, playbook.Cleared(event, over))
+	}
+	if state.Spec.Trigger != "there" || state.Spec.TriggerType != "" || !playbook.Cleared(state, over) {
+		t.Errorf("the run of a stage is of %s, %q, and cleared: %t", state.Spec.Trigger, state.Spec.TriggerType, playbook.Cleared(state, over))
+	}
+}
+
 func TestNewRunIsRefused(t *testing.T) {
 	low := []playbook.TriggerResult{{Name: "low", Truth: yes}}
 	ready := episode(due, noon, 1, since("low", noon))

@@ -3,6 +3,7 @@ package playbook
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ const (
 	maxTitle       = 512
 	maxDescription = 8192
 	maxAssignee    = 253
+	maxInput       = 4096
 )
 
 // newTask makes the task of a step. What is wrong with its texts becomes a text error, never a lost task.
@@ -45,6 +47,7 @@ func (p *planner) newTask(s *v1alpha1.PlaybookStep, parts []stepPart) *v1alpha1.
 			Outcomes:    slices.Clone(s.Outcomes),
 			Assignee:    p.assignee(s, parts),
 			Priority:    cmp.Or(s.Priority, v1alpha1.PriorityMedium),
+			Input:       p.input(s, parts),
 		},
 	}
 	for _, line := range s.Checklist {
@@ -65,13 +68,28 @@ func (p *planner) description(s *v1alpha1.PlaybookStep, parts []stepPart) string
 	return shorten(text, maxDescription)
 }
 
-// assignee is who the task goes to: the account's owner where the step names nobody, or cannot be evaluated.
+// assignee is who the task goes to from the beginning; empty where that follows the account: the status says who has it
+// then, also where the step names nobody, or cannot be evaluated.
 func (p *planner) assignee(s *v1alpha1.PlaybookStep, parts []stepPart) string {
 	text, ok := p.render(s, parts, fieldAssignee, "")
-	if text = strings.TrimSpace(text); !ok || text == "" {
-		text = p.account.Spec.Owner
+	i := slices.IndexFunc(parts, func(part stepPart) bool { return part.field == fieldAssignee })
+	if !ok || i < 0 || follows(parts[i].reads) {
+		return ""
 	}
-	return shorten(text, maxAssignee)
+	return shorten(strings.TrimSpace(text), maxAssignee)
+}
+
+// input is the task's input.
+func (p *planner) input(s *v1alpha1.PlaybookStep, parts []stepPart) map[string]v1alpha1.TaskInput {
+	if len(s.Input) == 0 {
+		return nil
+	}
+	input := map[string]v1alpha1.TaskInput{}
+	for _, key := range slices.Sorted(maps.Keys(s.Input)) {
+		text, _ := p.render(s, parts, inputField(key), string(s.Input[key]))
+		input[key] = v1alpha1.TaskInput(shorten(text, maxInput))
+	}
+	return input
 }
 
 // render fills a field's text in, and reports whether all of it could be. A text that does not compile stays as written.
@@ -149,54 +167,8 @@ func workState(t *v1alpha1.Task) v1alpha1.TaskWorkState {
 	return cmp.Or(t.Spec.State, v1alpha1.WorkOpen)
 }
 
-// touched reports whether somebody has worked on a task.
+// touched reports whether somebody has worked on a task. Another title, due time, assignee or priority alone is no work.
 func touched(t *v1alpha1.Task) bool {
 	done := slices.ContainsFunc(t.Spec.Checklist, func(item v1alpha1.ChecklistItem) bool { return item.Done })
-	return workState(t) != v1alpha1.WorkOpen || t.Spec.Note != "" || t.Spec.Outcome != "" || done
-}
-
-// TaskStatus returns the status of a task, whether it is overdue, and the moment at which it becomes so; the zero time
-// means never. The plan is that of the task's run; it is nil for a task made by hand, or whose run is gone.
-func TaskStatus(t *v1alpha1.Task, p *Plan, now time.Time) (status v1alpha1.TaskStatus, overdue bool, next time.Time) {
-	now = seconds(now)
-	status, ok := v1alpha1.TaskStatus{}, false
-	if p != nil {
-		status, ok = p.Tasks[t.Name]
-	}
-	if !ok {
-		status = handMade(t, now)
-	}
-	if status.DueTime == nil || (status.State != v1alpha1.TaskOpen && status.State != v1alpha1.TaskInProgress) {
-		return status, false, time.Time{}
-	}
-	if now.Before(status.DueTime.Time) {
-		return status, false, status.DueTime.Time
-	}
-	return status, true, time.Time{}
-}
-
-// handMade is the status of a task that follows no plan: all of it is what people say.
-func handMade(t *v1alpha1.Task, now time.Time) v1alpha1.TaskStatus {
-	status := *t.Status.DeepCopy()
-	status.ObservedGeneration = t.Generation
-	withdrawn := t.Status.State == v1alpha1.TaskCanceled || t.Status.State == v1alpha1.TaskBlocked
-	if t.Spec.RunRef == nil || workState(t) != v1alpha1.WorkOpen || !withdrawn {
-		status.State = v1alpha1.TaskState(workState(t))
-	}
-	status.Assignee = t.Spec.Assignee
-	status.Priority = cmp.Or(t.Spec.Priority, v1alpha1.PriorityMedium)
-	status.OpenedTime = openedTime(status, createdTime(t), now)
-	status.EndedTime = endedTime(status, now)
-	if t.Spec.DueTime != nil || t.Spec.RunRef == nil {
-		status.DueTime = t.Spec.DueTime.DeepCopy()
-	}
-	return status
-}
-
-// createdTime is when a task was made; nil for one that no API server has seen.
-func createdTime(t *v1alpha1.Task) *metav1.Time {
-	if t.CreationTimestamp.IsZero() {
-		return nil
-	}
-	return &t.CreationTimestamp
+	return workState(t) != v1alpha1.WorkOpen || t.Spec.Note != "" || t.Spec.Outcome != "" || t.Spec.Snooze != nil || t.Spec.CompletedBy != "" || done
 }

@@ -89,7 +89,7 @@ func TestTaskMadeByHand(t *testing.T) {
 
 func TestTaskOfARun(t *testing.T) {
 	call := after("call")
-	call.Due = &v1alpha1.Due{After: "1h"}
+	call.Due = &v1alpha1.StepTime{After: "1h"}
 	j := newJob(t, call, after("mail", "call"))
 	j.carryOut()
 	task := j.task("call")
@@ -118,4 +118,67 @@ func TestATaskThatThePlanDoesNotKnowIsByHand(t *testing.T) {
 	extra := &v1alpha1.Task{ObjectMeta: metav1.ObjectMeta{Name: "extra"}, Spec: v1alpha1.TaskSpec{State: v1alpha1.WorkDone}}
 	status, _, _ := playbook.TaskStatus(extra, j.plan(), noon)
 	same(t, "state", v1alpha1.TaskDone, status.State)
+}
+
+func TestWhatPeopleSayOfATaskMadeByHand(t *testing.T) {
+	until := stamp(noon.Add(time.Hour))
+	dueTime := stamp(noon.Add(-time.Hour))
+	run := &v1alpha1.LocalReference{Name: "gone"}
+	for name, c := range map[string]struct {
+		spec   v1alpha1.TaskSpec
+		before v1alpha1.TaskStatus
+		now    time.Time
+		state  v1alpha1.TaskState
+		by     string
+		who    string
+		late   bool
+		next   time.Time
+	}{
+		"it is put off": {
+			spec: v1alpha1.TaskSpec{Snooze: &v1alpha1.Snooze{Until: *until}}, state: v1alpha1.TaskSnoozed, who: "jo", next: until.Time,
+		},
+		"it is put off and overdue": {
+			spec:  v1alpha1.TaskSpec{Snooze: &v1alpha1.Snooze{Until: *until}, State: v1alpha1.WorkInProgress, DueTime: dueTime},
+			state: v1alpha1.TaskSnoozed, who: "jo", late: true, next: until.Time,
+		},
+		"it is put off no more": {
+			spec: v1alpha1.TaskSpec{Snooze: &v1alpha1.Snooze{Until: *until}}, now: until.Time, state: v1alpha1.TaskOpen, who: "jo",
+		},
+		"it is done by somebody": {
+			spec: v1alpha1.TaskSpec{State: v1alpha1.WorkDone, CompletedBy: "bot"}, state: v1alpha1.TaskDone, by: "bot", who: "jo",
+		},
+		"somebody will complete it": {spec: v1alpha1.TaskSpec{CompletedBy: "bot"}, state: v1alpha1.TaskOpen, who: "jo"},
+		"it is somebody else's":     {spec: v1alpha1.TaskSpec{Assignee: "pat"}, state: v1alpha1.TaskOpen, who: "pat"},
+		"it was begun before the owner changed": {
+			spec: v1alpha1.TaskSpec{State: v1alpha1.WorkInProgress}, before: v1alpha1.TaskStatus{Assignee: "kim", State: v1alpha1.TaskInProgress},
+			state: v1alpha1.TaskInProgress, who: "kim",
+		},
+		"it closed itself, and its run is gone": {
+			spec: v1alpha1.TaskSpec{RunRef: run}, before: v1alpha1.TaskStatus{State: v1alpha1.TaskDone, CompletedBy: "DoneWhen", Assignee: "kim"},
+			state: v1alpha1.TaskDone, by: "DoneWhen", who: "kim",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := c.now
+			if now.IsZero() {
+				now = noon
+			}
+			task := &v1alpha1.Task{ObjectMeta: metav1.ObjectMeta{Name: "by-hand", CreationTimestamp: *stamp(noon)}, Spec: c.spec, Status: c.before}
+			got, late, next := playbook.TaskStatus(task, playbook.NoRun(acme(func(a *v1alpha1.Account) { a.Spec.Owner = "jo" })), now)
+			same(t, "state", c.state, got.State)
+			same(t, "completed by", c.by, got.CompletedBy)
+			same(t, "assignee", c.who, got.Assignee)
+			same(t, "overdue", c.late, late)
+			same(t, "next change", c.next, next)
+		})
+	}
+}
+
+func TestATaskWhoseRunIsGoneStaysWithWhomItWas(t *testing.T) {
+	task := &v1alpha1.Task{
+		Spec:   v1alpha1.TaskSpec{RunRef: &v1alpha1.LocalReference{Name: "gone"}},
+		Status: v1alpha1.TaskStatus{State: v1alpha1.TaskOpen, Assignee: "kim", OpenedTime: stamp(noon)},
+	}
+	status, _, _ := playbook.TaskStatus(task, nil, noon)
+	same(t, "assignee", "kim", status.Assignee)
 }

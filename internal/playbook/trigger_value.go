@@ -69,21 +69,30 @@ func (t valueTest) judge(val value.Value) judgement {
 // source cannot be read say nothing of today.
 func metricCondition(ref v1alpha1.MetricReference, test valueTest) condition {
 	return func(v View) judgement {
-		observation, ok := v.Facts[ref]
-		if !ok {
-			return unknown("%s was not read", test.name)
+		val, next, why := v.fresh(ref)
+		if why != "" {
+			return unknown("%s", why)
 		}
-		state, next := observation.StateAt(v.Now, 0)
-		if state != v1alpha1.ValueFresh || observation.Value == nil {
-			if state == v1alpha1.ValueFresh || state == "" {
-				state = v1alpha1.ValueMissing
-			}
-			return unknown("%s is %s", test.name, state)
-		}
-		j := test.judge(*observation.Value)
+		j := test.judge(val)
 		j.next = next
 		return j
 	}
+}
+
+// fresh returns the value of a metric where it is Fresh, and the moment at which it grows old; where it is not, it says so.
+func (v View) fresh(ref v1alpha1.MetricReference) (val value.Value, next time.Time, why string) {
+	o, ok := v.Facts[ref]
+	if !ok {
+		return val, next, metricName(ref) + " was not read"
+	}
+	state, next := o.StateAt(v.Now, 0)
+	switch {
+	case state == "" || state == v1alpha1.ValueFresh && o.Value == nil:
+		return val, time.Time{}, fmt.Sprintf("%s is %s", metricName(ref), v1alpha1.ValueMissing)
+	case state != v1alpha1.ValueFresh:
+		return val, time.Time{}, fmt.Sprintf("%s is %s", metricName(ref), state)
+	}
+	return *o.Value, next, ""
 }
 
 // measurementCondition tests a value that a person entered on the account.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -18,6 +17,8 @@ type judgement struct {
 	reads  []v1alpha1.NamedValue
 	// next is when the answer may change by itself; zero is never.
 	next time.Time
+	// since is when it began to hold, where the values say so; zero: when it is first seen to hold.
+	since time.Time
 }
 
 // condition judges one trigger on one account. It does not look at whether the playbook selects the account.
@@ -47,15 +48,29 @@ func (v View) unscored() string {
 	return ""
 }
 
-// bandCondition holds while the account is in one of some bands.
+// scoreUnknown says why nothing can be said of the account's score; empty where something can.
+func (v View) scoreUnknown() string {
+	if why := v.unscored(); why != "" {
+		return why
+	}
+	switch {
+	case v.Health.Score == nil:
+		return "the score is not known"
+	case v.ScorePartial:
+		return "part of the score is out because its source cannot be read"
+	}
+	return ""
+}
+
+// bandCondition holds while the account is in one of some bands, and came from one of some others where those are named.
 func bandCondition(t v1alpha1.BandTrigger) condition {
-	bands := slices.Clone(t.In)
+	in, from := slices.Clone(t.In), slices.Clone(t.From)
 	return func(v View) judgement {
 		if why := v.unscored(); why != "" {
 			return unknown("%s", why)
 		}
 		j := judgement{
-			truth:  truthOf(slices.Contains(bands, v.Health.Band)),
+			truth:  truthOf(slices.Contains(in, v.Health.Band)),
 			reason: fmt.Sprintf("band is %s", v.Health.Band),
 			reads:  []v1alpha1.NamedValue{named("health.band", string(v.Health.Band))},
 		}
@@ -63,9 +78,32 @@ func bandCondition(t v1alpha1.BandTrigger) condition {
 			j.reason += fmt.Sprintf(" (set by %s)", o.By)
 		}
 		if j.truth == False {
-			j.reason += ", not " + orList(bands)
+			j.reason += ", not " + orList(in)
+		}
+		if len(from) > 0 {
+			j.comingFrom(v.Health.PreviousBand, from)
 		}
 		return j
+	}
+}
+
+// comingFrom judges the band that the account was in before, as well.
+func (j *judgement) comingFrom(previous v1alpha1.BandName, from []v1alpha1.BandName) {
+	if previous == "" {
+		if j.truth == True {
+			j.truth = False
+			j.reason += ", and no band is known before it"
+		}
+		return
+	}
+	j.reads = append(j.reads, named("health.previousBand", string(previous)))
+	if j.truth == False {
+		return
+	}
+	j.truth = truthOf(slices.Contains(from, previous))
+	j.reason += ", from " + string(previous)
+	if j.truth == False {
+		j.reason += ", not from " + orList(from)
 	}
 }
 
@@ -81,14 +119,8 @@ func scoreCondition(t v1alpha1.ScoreTrigger) condition {
 		b.atLeast = &d
 	}
 	return func(v View) judgement {
-		if why := v.unscored(); why != "" {
+		if why := v.scoreUnknown(); why != "" {
 			return unknown("%s", why)
-		}
-		if v.Health.Score == nil {
-			return unknown("the score is not known")
-		}
-		if v.ScorePartial {
-			return unknown("part of the score is out because its source cannot be read")
 		}
 		score := value.DecimalFromInt(int64(*v.Health.Score))
 		j := b.judge("score", score)
@@ -122,26 +154,6 @@ func renewalCondition(within time.Duration, written v1alpha1.Duration) condition
 			j.truth, j.reason = True, fmt.Sprintf("renewal on %s is past", day)
 		default:
 			j.truth, j.reason = True, fmt.Sprintf("renewal on %s is within %s", day, written)
-		}
-		return j
-	}
-}
-
-// lifecycleCondition holds while the account is in one of some lifecycle stages.
-func lifecycleCondition(t v1alpha1.LifecycleTrigger) condition {
-	stages := slices.Clone(t.Stages)
-	return func(v View) judgement {
-		stage := account.Stage(v.Account)
-		if stage == "" {
-			return judgement{truth: False, reason: "the account has no lifecycle stage"}
-		}
-		j := judgement{
-			truth:  truthOf(slices.Contains(stages, stage)),
-			reason: fmt.Sprintf("lifecycle stage is %s", stage),
-			reads:  []v1alpha1.NamedValue{named("account.spec.lifecycleStage", string(stage))},
-		}
-		if j.truth == False {
-			j.reason += ", not " + orList(stages)
 		}
 		return j
 	}

@@ -97,6 +97,22 @@ func (e *evaluation) decideBand(atOnce bool) {
 	if h.BandSince == nil {
 		h.BandSince = e.slab.time(e.now)
 	}
+	h.PreviousBand = PreviousBand(p, h.Band)
+}
+
+// PreviousBand returns the known band that an account was in before its present one, as its health so far has it.
+func PreviousBand(previous *v1alpha1.Health, band v1alpha1.BandName) v1alpha1.BandName {
+	if previous == nil {
+		return ""
+	}
+	known := previous.Band
+	if known == v1alpha1.BandUnknown {
+		known = previous.LastBand
+	}
+	if band == v1alpha1.BandUnknown || known == "" || known == band {
+		return previous.PreviousBand
+	}
+	return known
 }
 
 // lastComputed returns the last band that the score called for and that was not Unknown.

@@ -77,12 +77,12 @@ func FuzzHistory(f *testing.F) {
 		i := 0
 		for _, p := range points {
 			found := slices.IndexFunc(history[i:], func(line string) bool {
-				rest, ok := strings.CutPrefix(line, p.day+" ")
+				rest, ok := strings.CutPrefix(line, p.Day+" ")
 				number, _, _ := strings.Cut(rest, " ")
 				n, err := strconv.ParseInt(number, 10, 32)
-				return ok && err == nil && int32(n) == p.score && strings.HasSuffix(line, " "+version)
+				return ok && err == nil && int32(n) == p.Score && strings.HasSuffix(line, " "+version)
 			})
-			if found < 0 || p.day < since.Format(time.DateOnly) {
+			if found < 0 || p.Day < since.Format(time.DateOnly) {
 				t.Fatalf("%q is read as %+v", history, points)
 			}
 			i += found + 1
@@ -101,7 +101,7 @@ func FuzzHistory(f *testing.F) {
 			return
 		}
 		again := pointsOf(after, version, since)
-		if len(again) == 0 || again[len(again)-1] != (point{day: day, score: score}) {
+		if len(again) == 0 || again[len(again)-1] != (point{Day: day, Score: score}) {
 			t.Fatalf("%q with %d on %s is read as %+v", before, score, day, again)
 		}
 	})
@@ -131,7 +131,7 @@ func FuzzTrend(f *testing.F) {
 		var points []point
 		for _, b := range scores[:min(len(scores), maxHistory)] {
 			day = day.AddDate(0, 0, 1+int(b>>6)) // one line a day, and days without one
-			points = append(points, point{day: day.Format(time.DateOnly), score: int32(b % 101)})
+			points = append(points, point{Day: day.Format(time.DateOnly), Score: int32(b % 101)})
 		}
 		now := day.Add(time.Duration(hours%2000) * time.Hour)
 		present, next := tr.at(points, int32(score), now)

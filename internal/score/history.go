@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 )
 
 // maxHistory is the number of lines of a history.
@@ -58,7 +59,7 @@ func (e *evaluation) lastScore() *int32 {
 	if len(points) == 0 {
 		return nil
 	}
-	return e.slab.score(points[0].score)
+	return e.slab.score(points[0].Score)
 }
 
 // recordScore adds a line to a history, or replaces the line of the same day. The result has at most maxHistory lines.
@@ -77,34 +78,12 @@ func recordScore(history []string, now time.Time, h *v1alpha1.Health, version st
 }
 
 // point is one line of a history.
-type point struct {
-	day   string
-	score int32
-}
+type point = account.ScorePoint
 
-// pointsOf reads the lines of a history that one generation of a model wrote, since it first did. Lines that cannot be
-// read are left out. It is apart from appendPointsOf for the compiler to put the points on the caller's stack.
+// pointsOf reads the lines of a history that one generation of a model wrote, since it first did. It is a function of its
+// own for the compiler to put the points on the caller's stack.
 func pointsOf(history []string, version string, since time.Time) []point {
-	return appendPointsOf(make([]point, 0, maxHistory), history, version, since)
-}
-
-func appendPointsOf(points []point, history []string, version string, since time.Time) []point {
-	first := since.UTC().Format(time.DateOnly)
-	for _, line := range history {
-		rest, ok := strings.CutSuffix(line, version)
-		if !ok || !strings.HasSuffix(rest, " ") {
-			continue
-		}
-		day, rest, _ := strings.Cut(rest, " ")
-		if day < first {
-			continue
-		}
-		number, _, _ := strings.Cut(rest, " ")
-		if score, err := strconv.ParseInt(number, 10, 32); err == nil {
-			points = append(points, point{day: day, score: int32(score)})
-		}
-	}
-	return points
+	return account.AppendScores(make([]point, 0, maxHistory), history, version, since)
 }
 
 // at returns the trend of a score now, and the moment at which the score that it is compared with is another and the
@@ -115,15 +94,15 @@ func (t trend) at(points []point, score int32, now time.Time) (v1alpha1.Trend, t
 	}
 	then := now.Add(-t.window).Format(time.DateOnly)
 	base := 0
-	for base+1 < len(points) && points[base+1].day <= then {
+	for base+1 < len(points) && points[base+1].Day <= then {
 		base++
 	}
-	present := t.of(score - points[base].score)
+	present := t.of(score - points[base].Score)
 	for _, p := range points[base+1:] {
-		if t.of(score-p.score) == present {
+		if t.of(score-p.Score) == present {
 			continue
 		}
-		if day, err := time.Parse(time.DateOnly, p.day); err == nil {
+		if day, err := time.Parse(time.DateOnly, p.Day); err == nil {
 			return present, day.Add(t.window)
 		}
 	}

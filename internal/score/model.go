@@ -9,7 +9,6 @@ package score
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -161,7 +160,7 @@ func (m *Model) version() string { return m.versionText }
 
 // version names a model and a generation: enterprise/4.
 func version(name string, generation int64) string {
-	return name + "/" + strconv.FormatInt(generation, 10)
+	return account.ModelVersion(name, generation)
 }
 
 // compareRefs orders metrics by source, then by name.

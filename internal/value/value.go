@@ -96,8 +96,9 @@ type Observation struct {
 	// Unreadable means that the source has a value which is not of its type. The State is Missing then; where a last value
 	// is remembered that one stands, as it does while a source cannot be read.
 	Unreadable bool
-	// Suspended means that the source is not read because its spec says so, and that nothing of it is in memory. The State
-	// is Errored then; a value that is remembered is what it was.
+	// Suspended means that the source is not read because its spec says so: that it has no new value says nothing. What was
+	// last read of it stands; where nothing of it is in memory the State is Errored, and a value that is remembered is what
+	// it was.
 	Suspended bool
 	// ObservedTime is when the value was true; zero where there is none.
 	ObservedTime time.Time

@@ -136,8 +136,8 @@ func TestTheAPIServerSays(t *testing.T) {
 		"a rule does one thing":                     {"HealthScoreModel", model, map[string]string{"rules": "[{name: r, when: 'true', cap: 3, floor: 2}]"}, "exactly one of the fields in [cap floor set]"},
 
 		"a playbook":                            {"Playbook", playbook, nil, ""},
-		"a trigger is of one kind":              {"Playbook", playbook, map[string]string{"triggers.0.band": "{in: [Critical]}"}, "exactly one of the fields in [band score value renewal lifecycle]"},
-		"a trigger is of some kind":             {"Playbook", playbook, map[string]string{"triggers.0.score": "null"}, "exactly one of the fields in [band score value renewal lifecycle]"},
+		"a trigger is of one kind":              {"Playbook", playbook, map[string]string{"triggers.0.band": "{in: [Critical]}"}, "exactly one of the fields in [band score scoreDrop value renewal lifecycle every noData expression]"},
+		"a trigger is of some kind":             {"Playbook", playbook, map[string]string{"triggers.0.score": "null"}, "exactly one of the fields in [band score scoreDrop value renewal lifecycle every noData expression]"},
 		"a band trigger does not watch Unknown": {"Playbook", playbook, map[string]string{"triggers": "[{name: u, band: {in: [Unknown]}}]"}, "Unknown is the absence of knowledge"},
 		"a score trigger needs a bound":         {"Playbook", playbook, map[string]string{"triggers.0.score": "{}"}, "atMost, atLeast or both"},
 		"a value trigger has bounds or words":   {"Playbook", playbook, map[string]string{"triggers": "[{name: v, value: {from: {source: s, metric: m}, in: [a], atMost: 3}}]"}, "atMost, atLeast or both for a number; in for a category"},
@@ -170,10 +170,10 @@ func TestWhatNobodyMayChange(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kind, spec, path, value, want string
 	}{
-		"a run's spec":                         {"PlaybookRun", run, "trigger", "high", "a run's spec does not change"},
+		"a run's spec":                         {"PlaybookRun", run, "trigger", "high", "of a run does not change"},
 		"a task's account":                     {"Task", runTask, "accountRef.name", "other", "accountRef cannot change"},
 		"a task's run":                         {"Task", runTask, "runRef.name", "other", "runRef cannot change"},
-		"that a task has a run":                {"Task", runTask, "runRef", "null", "runRef, step and outcomes cannot be added or removed"},
+		"that a task has a run":                {"Task", runTask, "runRef", "null", "runRef, step, outcomes and input cannot be added or removed"},
 		"a task's step":                        {"Task", runTask, "step", "other", "step cannot change"},
 		"the outcomes to choose from":          {"Task", runTask, "outcomes", "[Reached]", "outcomes cannot change"},
 		"but a person may change the title":    {"Task", runTask, "title", "Write", ""},

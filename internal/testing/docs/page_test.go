@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package docs holds docs/scoring.md to the truth: what it shows is applied, computed and read from real servers here, and
-// the results are compared with what it says.
+// Package docs holds docs/scoring.md and docs/playbooks.md to the truth: what they show is applied, computed, played and
+// read from real servers here, and the results are compared with what they say.
 package docs
 
 import (

@@ -18,7 +18,7 @@ import (
 )
 
 // kinds whose objects have conditions.
-var kinds = []string{"Account", "AccountSet", "DataSource", "HealthScoreModel", "Playbook", "PlaybookRun", "Task"}
+var kinds = []string{"Account", "AccountSet", "DataSource", "HealthScoreModel", "Notifier", "Playbook", "PlaybookRun", "Task"}
 
 // CheckAll checks every object of the project's kinds in a namespace.
 func CheckAll(t testing.TB, c client.Client, namespace string) {

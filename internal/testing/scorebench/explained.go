@@ -46,7 +46,7 @@ func Explained(m *score.Model, expressions bool, v *Values, memory Memory, previ
 			h.LastBand = previous.Band
 		}
 	}
-	h.BandSince = &bandSince
+	h.BandSince, h.PreviousBand = &bandSince, score.PreviousBand(previous, h.Band)
 	modelSince := metav1.NewTime(now)
 	if previous != nil {
 		modelSince = *previous.ModelSince

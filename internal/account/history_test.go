@@ -1,4 +1,4 @@
-package score
+package account_test
 
 import (
 	"testing"
@@ -8,9 +8,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 )
 
-func TestDrop(t *testing.T) {
+func TestScoreDrop(t *testing.T) {
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		history  []string
@@ -55,22 +56,26 @@ func TestDrop(t *testing.T) {
 				}
 				h.ModelSince = &metav1.Time{Time: since}
 			}
-			points, next, known := Drop(h, 7*day, noon)
-			if got := new(slab).time(next); !known || points != test.want || (got == nil) != (test.next == "") || got != nil && got.Format(time.RFC3339) != test.next {
+			points, next, known := account.ScoreDrop(h, 7*24*time.Hour, noon)
+			got := ""
+			if !next.IsZero() {
+				got = next.Format(time.RFC3339)
+			}
+			if !known || points != test.want || got != test.next {
 				t.Fatalf("a drop of %d, next %s, known %t", points, next, known)
 			}
 			if next.IsZero() {
 				return
 			}
-			if before, _, _ := Drop(h, 7*day, next.Add(-time.Second)); before != points {
+			if before, _, _ := account.ScoreDrop(h, 7*24*time.Hour, next.Add(-time.Second)); before != points {
 				t.Errorf("a second before the next change it is %d already", before)
 			}
-			if after, _, _ := Drop(h, 7*day, next); after == points {
+			if after, _, _ := account.ScoreDrop(h, 7*24*time.Hour, next); after == points {
 				t.Errorf("at the next change it is still %d", after)
 			}
 		})
 	}
-	if _, _, known := Drop(&v1alpha1.Health{Band: v1alpha1.BandUnknown}, day, noon); known {
+	if _, _, known := account.ScoreDrop(&v1alpha1.Health{Band: v1alpha1.BandUnknown}, 24*time.Hour, noon); known {
 		t.Error("a drop of a score that is not known")
 	}
 }
