@@ -22,6 +22,7 @@ import (
 type schema struct {
 	Properties          map[string]*schema
 	Items               *schema
+	Enum                []string
 	MaxItems, MaxLength int
 }
 
