@@ -280,7 +280,7 @@ func describeHeld(p *v1alpha1.Playbook, held []v1alpha1.HeldRun) (reason, messag
 	limited, inhibited := heldFor(held, v1alpha1.HeldLimitReached), heldFor(held, v1alpha1.HeldInhibited)
 	activeRuns, newRunsPerDay := playbook.Limits(p.Spec.Limits)
 	limits := fmt.Sprintf("spec.limits (activeRuns %d, newRunsPerDay %d) holds %d of them back, the largest ARR goes first", activeRuns, newRunsPerDay, limited)
-	others := fmt.Sprintf("open work of spec.inhibitedBy holds %d of them back", inhibited)
+	others := fmt.Sprintf("spec.inhibitedBy holds %d of them back", inhibited)
 	due := fmt.Sprintf("%d accounts are due and wait: ", len(held))
 	if len(held) == 1 {
 		due = "1 account is due and waits: "

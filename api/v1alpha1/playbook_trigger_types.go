@@ -219,8 +219,7 @@ type LifecycleTrigger struct {
 	LongerThan Duration `json:"longerThan,omitempty"`
 
 	// enters are stages of which each entry is an event: it holds for a while after the account came into one, or was
-	// first seen in one. Once it has started a run, nothing that comes later cancels its tasks. One that goes on from one
-	// of them to another while the first entry still holds is one entry.
+	// first seen in one. Once it has started a run, nothing that comes later cancels its tasks.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

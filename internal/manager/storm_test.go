@@ -103,7 +103,7 @@ func TestOnePlaybookKeepsAnotherFromStarting(t *testing.T) {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 	w.playbookSays("aid", v1alpha1.ConditionHeld, metav1.ConditionTrue, v1alpha1.ReasonInhibited,
-		"1 account is due and waits: open work of spec.inhibitedBy holds 1 of them back")
+		"1 account is due and waits: spec.inhibitedBy holds 1 of them back")
 	w.restart()
 	w.openRuns("acme/rescue")
 

@@ -33,6 +33,10 @@ func TestCompileNamesWhatIsWrongWithAStep(t *testing.T) {
 			calendar(v1alpha1.WorkCalendar{TimeZone: "Europe/Atlantis"}),
 			[]string{`spec.calendar.timeZone: Invalid value: "Europe/Atlantis": not a time zone: write one like Europe/Berlin`},
 		},
+		"more working days than anybody counts": {
+			due(v1alpha1.StepTime{After: "3651d", Of: v1alpha1.PointRunStart, Calendar: v1alpha1.CountWorkingDays}),
+			[]string{`spec.steps[call].due.after: Invalid value: "3651d": more than 3650 working days`},
+		},
 		"the time zone of some machine": {calendar(v1alpha1.WorkCalendar{TimeZone: "Local"}), []string{`spec.calendar.timeZone: Invalid value: "Local"`}},
 		"a holiday that is no date": {
 			calendar(v1alpha1.WorkCalendar{Holidays: []v1alpha1.Date{"2026-12-25", "2026-02-30"}}),

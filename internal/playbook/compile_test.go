@@ -178,6 +178,14 @@ func TestCompileNamesWhatIsWrong(t *testing.T) {
 			valueOf(v1alpha1.ValueTrigger{AtMost: one, From: v1alpha1.ValueFrom{Source: "support", Metric: "open_p1", Measurement: "nps"}}),
 			[]string{"spec.triggers[low].value.from: Invalid value: either source and metric"},
 		},
+		"a repetition with a cooldown of nothing": {
+			func(s *v1alpha1.PlaybookSpec) { s.Repeat, s.Cooldown = v1alpha1.RepeatAfterCooldown, "0d" },
+			[]string{`spec.cooldown: Invalid value: "0d": more than 0`},
+		},
+		"a fall of the score within hours": {
+			triggers(v1alpha1.Trigger{Name: "low", ScoreDrop: &v1alpha1.ScoreDropTrigger{Points: 5, Within: "36h"}}),
+			[]string{`spec.triggers[low].scoreDrop.within: Invalid value: "36h": not whole days`},
+		},
 		"a repetition without a cooldown": {
 			func(s *v1alpha1.PlaybookSpec) { s.Repeat = v1alpha1.RepeatAfterCooldown },
 			[]string{"spec.cooldown: Required value: needed with repeat: AfterCooldown"},

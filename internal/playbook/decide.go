@@ -41,6 +41,10 @@ func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 	if e == nil {
 		return nil, time.Time{}
 	}
+	if e.State == v1alpha1.EpisodeFiring && anotherEvent(e, in.Triggers) {
+		e.ClearedSequence = e.Sequence
+		enter(e, v1alpha1.EpisodeClear, now)
+	}
 	trackWork(e, in.OpenRun, in.Memory == nil, in.Ended, now)
 	e.Pending = p.held(e.Pending, in.Triggers, now)
 	startable := p.startableFrom(e, in)
@@ -78,6 +82,22 @@ func (p *Playbook) recall(in DecideInput, truth Truth, now time.Time) *v1alpha1.
 		enter(e, v1alpha1.EpisodeFiring, now)
 	}
 	return e
+}
+
+// anotherEvent reports whether what holds now is an event that happened since the episode's run was made, and nothing else:
+// an account that goes from one stage to the next enters twice.
+func anotherEvent(e *v1alpha1.Episode, triggers []TriggerResult) bool {
+	another := false
+	for _, t := range triggers {
+		if t.Truth == False {
+			continue
+		}
+		if t.Truth == Unknown || !t.Event || !t.Since.After(timeOf(e.Since)) {
+			return false
+		}
+		another = true
+	}
+	return another
 }
 
 // enter moves an episode into a state.

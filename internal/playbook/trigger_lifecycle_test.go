@@ -120,3 +120,36 @@ func TestAStageIsWhatTheAccountSetSaysToo(t *testing.T) {
 		view:    v, truth: playbook.False, reason: "the account is churned", event: true,
 	}.run(t)
 }
+
+func TestEachEntryIntoAStageIsAnEvent(t *testing.T) {
+	p := compiled(t, spec(triggers(v1alpha1.Trigger{
+		Name: "moved", Lifecycle: &v1alpha1.LifecycleTrigger{Enters: []v1alpha1.LifecycleStage{"Onboarding", "Adoption"}, Within: "14d"},
+	})))
+	var runs []v1alpha1.PlaybookRun
+	a := acme()
+	look := func(stage v1alpha1.LifecycleStage, since, now time.Time) {
+		a.Spec.LifecycleStage = stage
+		v := playbook.View{Account: a, Lifecycle: &v1alpha1.LifecycleStatus{Stage: stage, Since: stamp(since)}, Now: now}
+		for range 3 {
+			a.Status.Playbooks, _, _ = playbook.Episodes(playbook.EpisodesInput{View: v, Playbooks: []playbook.Watching{{Name: "rescue", Playbook: p}}, Runs: runs})
+			e := playbook.DueEpisode(a, "rescue")
+			if e == nil {
+				continue
+			}
+			run, err := p.NewEpisodeRun(v, *e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs = append(runs, *run)
+		}
+	}
+	second := noon.Add(10 * value.Day)
+	look("Onboarding", noon, noon)
+	look("Adoption", second, second)
+	same(t, "runs while the first is open", 1, len(runs))
+	runs[0].Status.State, runs[0].Status.EndedTime = v1alpha1.RunCompleted, stamp(second)
+	for days := range 30 {
+		look("Adoption", second, second.Add(time.Duration(days)*value.Day))
+	}
+	same(t, "runs", 2, len(runs))
+}

@@ -42,25 +42,37 @@ var api = controlplane.Shared{Options: controlplane.Options{CRDs: "../../../conf
 
 func TestMain(m *testing.M) { os.Exit(api.Main(m)) }
 
-// readPage returns the whole page.
-func readPage(t *testing.T) string {
+// fileText returns a file whole.
+func fileText(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(page)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
+// readPage returns the whole page.
+func readPage(t *testing.T) string {
+	t.Helper()
+	return fileText(t, page)
+}
+
 // section returns the part of the page below a heading.
 func section(t *testing.T, heading string) string {
 	t.Helper()
-	_, rest, found := strings.Cut(readPage(t), "\n## "+heading+"\n")
+	return below(t, readPage(t), heading)
+}
+
+// below returns the part of a page below a heading.
+func below(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\n## "+heading+"\n")
 	if !found {
 		t.Fatalf("the page has no section %q", heading)
 	}
-	text, _, _ := strings.Cut(rest, "\n## ")
-	return text
+	under, _, _ := strings.Cut(rest, "\n## ")
+	return under
 }
 
 // blocksOf returns the code blocks of a language.

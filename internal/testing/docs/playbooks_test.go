@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,25 +29,10 @@ import (
 
 const playbooksPage = "../../../docs/playbooks.md"
 
-// fileText returns a file whole.
-func fileText(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // part returns the part of the page about playbooks below a heading.
 func part(t *testing.T, heading string) string {
 	t.Helper()
-	_, rest, found := strings.Cut(fileText(t, playbooksPage), "\n## "+heading+"\n")
-	if !found {
-		t.Fatalf("the page has no section %q", heading)
-	}
-	text, _, _ := strings.Cut(rest, "\n## ")
-	return text
+	return below(t, fileText(t, playbooksPage), heading)
 }
 
 // shownPlaybook returns a playbook of the page.
