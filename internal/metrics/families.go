@@ -11,6 +11,7 @@ type families struct {
 	scorePoints, coverage                       *prometheus.Desc
 
 	sources, suspendedSources, rejectedValues *gauge
+	downNotifiers, waitingEvents              *gauge
 	stalled, notReady                         *gauge
 	runs, heldRuns, tasks, overdue            *gauge
 	pendingChanges                            *gauge
@@ -40,6 +41,9 @@ func newFamilies() families {
 		suspendedSources: newGauge("perennial_sources_suspended", "DataSources that are suspended.", "namespace", "provider"),
 		rejectedValues:   newGauge("perennial_source_rejected_values", "Values of the last accepted reads that are not of their metric's type.", "namespace", "provider"),
 
+		downNotifiers: newGauge("perennial_notifiers_unavailable", "Notifiers whose latest delivery failed.", "namespace"),
+		waitingEvents: newGauge("perennial_notifier_waiting_events", "Events that notifiers have yet to take, as of a minute ago at the most.", "namespace"),
+
 		stalled:  newGauge("perennial_objects_stalled", "Declared objects that only a change of themselves can help, by kind.", "namespace", "kind"),
 		notReady: newGauge("perennial_objects_not_ready", "Declared objects that are not Ready, by kind; those that are stalled are among them.", "namespace", "kind"),
 
@@ -62,7 +66,7 @@ func newFamilies() families {
 func (f *families) all(objectNames bool) []*prometheus.Desc {
 	gauges := []*gauge{
 		f.active, f.accounts, f.arr, f.churned, f.overridden, f.partial, f.measureValues, f.bandMin,
-		f.sources, f.suspendedSources, f.rejectedValues, f.stalled, f.notReady,
+		f.sources, f.suspendedSources, f.rejectedValues, f.downNotifiers, f.waitingEvents, f.stalled, f.notReady,
 		f.runs, f.heldRuns, f.tasks, f.overdue, f.pendingChanges,
 	}
 	if objectNames {

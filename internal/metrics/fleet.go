@@ -108,7 +108,7 @@ func (s *scrape) begin(namespace string) {
 	}
 	s.seen[namespace] = struct{}{}
 	s.model(namespace, "").band(v1alpha1.BandUnknown)
-	for _, g := range []*gauge{s.churned, s.overdue, s.pendingChanges} {
+	for _, g := range []*gauge{s.churned, s.overdue, s.pendingChanges, s.downNotifiers, s.waitingEvents} {
 		s.values.add(g, 0, namespace)
 	}
 	for _, kind := range declaredKinds() {

@@ -184,6 +184,10 @@ func work() cache {
 			set.Namespace, set.Name, set.Status.Conditions = "success", "customers", []metav1.Condition{ready()}
 			set.Status.Pending = &v1alpha1.PendingChange{Creates: 3, Prunes: 9}
 		}),
+		with(&v1alpha1.Notifier{}, func(n *v1alpha1.Notifier) {
+			n.Namespace, n.Name, n.Status.Waiting = "success", "csms", 7
+			n.Status.Conditions = []metav1.Condition{ready(), condition(v1alpha1.ConditionAvailable, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed)}
+		}),
 		with(model("typo"), func(m *v1alpha1.HealthScoreModel) {
 			m.Status.Conditions = []metav1.Condition{
 				condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec),
@@ -211,6 +215,8 @@ func TestSourcesAndWorkAreCounted(t *testing.T) {
 	want := []string{
 		`perennial_accountset_pending_changes{namespace="success"} 12`,
 		`perennial_active 1`,
+		`perennial_notifier_waiting_events{namespace="success"} 7`,
+		`perennial_notifiers_unavailable{namespace="success"} 1`,
 		`perennial_objects_not_ready{kind="Account",namespace="success"} 0`,
 		`perennial_objects_not_ready{kind="AccountSet",namespace="success"} 0`,
 		`perennial_objects_not_ready{kind="DataSource",namespace="success"} 1`,
@@ -247,7 +253,7 @@ func TestSourcesAndWorkAreCounted(t *testing.T) {
 		`perennial_tasks{namespace="success",state="Snoozed"} 0`,
 		`perennial_tasks_overdue{namespace="success"} 2`,
 	}
-	got := linesOf(scrapeOf(t, fleet(work())), "perennial_accountset", "perennial_active", "perennial_objects", "perennial_playbook", "perennial_source", "perennial_task")
+	got := linesOf(scrapeOf(t, fleet(work())), "perennial_accountset", "perennial_active", "perennial_notifier", "perennial_objects", "perennial_playbook", "perennial_source", "perennial_task")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

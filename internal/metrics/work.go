@@ -26,14 +26,19 @@ func (s *scrape) lookAtSets(ctx context.Context) error {
 	return nil
 }
 
-// lookAtNotifiers counts the notifiers that are stalled or not ready.
+// lookAtNotifiers counts the notifiers that are stalled, not ready or down, and the events that wait for them.
 func (s *scrape) lookAtNotifiers(ctx context.Context) error {
 	var notifiers v1alpha1.NotifierList
 	if err := s.list(ctx, &notifiers); err != nil {
 		return err
 	}
 	for i := range notifiers.Items {
-		s.declared(notifiers.Items[i].Namespace, kindNotifier, notifiers.Items[i].Status.Conditions)
+		n := &notifiers.Items[i]
+		s.declared(n.Namespace, kindNotifier, n.Status.Conditions)
+		s.values.add(s.waitingEvents, float64(n.Status.Waiting), n.Namespace)
+		if meta.IsStatusConditionFalse(n.Status.Conditions, v1alpha1.ConditionAvailable) {
+			s.values.add(s.downNotifiers, 1, n.Namespace)
+		}
 	}
 	return nil
 }
