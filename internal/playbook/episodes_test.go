@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
@@ -234,4 +236,17 @@ func TestAChangeOfTheConfigurationIsOneChange(t *testing.T) {
 			same(t, "next", c.next, next)
 		})
 	}
+}
+
+func TestAfterALostStatusTheCooldownCountsFromTheEndOfTheWork(t *testing.T) {
+	p := compiled(t, spec(func(s *v1alpha1.PlaybookSpec) { s.Repeat, s.Cooldown = v1alpha1.RepeatAfterCooldown, "30d" }))
+	run := v1alpha1.PlaybookRun{ObjectMeta: metav1.ObjectMeta{Name: playbook.RunName("acme", "rescue", 1)}}
+	run.Spec.PlaybookRef.Name, run.Spec.AccountRef.Name, run.Spec.Sequence = "rescue", "acme", 1
+	run.Status.State, run.Status.EndedTime = v1alpha1.RunCompleted, stamp(noon.Add(-29*value.Day))
+	view := playbook.View{Account: acme(), Health: scored(30, "Critical"), Scored: true, Now: noon}
+	episodes, _, next := playbook.Episodes(playbook.EpisodesInput{
+		View: view, Playbooks: []playbook.Watching{{Name: "rescue", Playbook: p}}, Runs: []v1alpha1.PlaybookRun{run},
+	})
+	same(t, "episodes", []string{"rescue  Firing 1"}, states(episodes))
+	same(t, "when it may start again", noon.Add(value.Day), next)
 }

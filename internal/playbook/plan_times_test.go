@@ -394,3 +394,15 @@ func TestTheTimeOfATaskThatIsOverStays(t *testing.T) {
 	j.carryOut()
 	same(t, "opens once it is open again", stamp(time.Date(2027, 12, 12, 0, 0, 0, 0, time.UTC)), j.task("kickoff").Status.OpensTime)
 }
+
+func TestADateThatWentAwayIsNamedAndItsTimeStays(t *testing.T) {
+	j := newJob(t, v1alpha1.PlaybookStep{Name: "call", Title: "Call", Opens: &v1alpha1.StepTime{Before: "10d", Of: v1alpha1.PointRenewal}})
+	j.view.Account.Spec.Contract = &v1alpha1.Contract{RenewalDate: "2027-06-01"}
+	j.carryOut()
+	j.view.Account.Spec.Contract = nil
+	plan := j.carryOut()
+	same(t, "dates", []string{
+		"steps[call].opens counts from Renewal: set spec.contract.renewalDate of account acme; until then the task opens at the time that it had, else when the steps before it are finished",
+	}, plan.DatesUnknown)
+	same(t, "state", v1alpha1.TaskBlocked, j.task("call").Status.State)
+}
