@@ -79,8 +79,10 @@ func (r *AccountReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 		// A source has not been read since the operator started. Its first read wakes this account.
 		return ctrl.Result{}, nil
 	}
-	if in.settled, err = r.Settle.over(ctx, acct.Namespace, in.now); err != nil {
-		return ctrl.Result{}, err
+	if in.mayEnd() {
+		if in.settled, err = r.Settle.over(ctx, acct.Namespace, in.now); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	if wait, result := r.awaitsChildren(in); wait {
 		return result, nil

@@ -1,28 +1,23 @@
 package controllers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
 )
 
-// maxEpisodes is how many episodes an account's status remembers.
-const maxEpisodes = playbook.MaxEpisodes
-
-// episodesOf returns what an account remembers of a playbook. They are the account's own.
-func episodesOf(acct *v1alpha1.Account, playbookName string) []*v1alpha1.Episode {
-	return playbook.EpisodesOf(acct, playbookName)
-}
-
-// episodeOf returns what an account remembers of the states that a playbook watches.
-func episodeOf(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episode {
-	return playbook.StateEpisodeOf(acct, playbookName)
-}
-
-// runNameOf is the name of the run of an account's episode.
-func runNameOf(accountName string, e *v1alpha1.Episode, location *time.Location) string {
-	return playbook.EpisodeRunName(accountName, e, location)
+// mayEnd reports whether an episode may end now, or be seen for the first time: only then does it matter whether the
+// configuration has settled.
+func (in *accountInput) mayEnd() bool {
+	for _, p := range in.watching() {
+		episodes := playbook.EpisodesOf(in.account, p.Name)
+		if len(episodes) == 0 || slices.ContainsFunc(episodes, func(e *v1alpha1.Episode) bool { return e.State != v1alpha1.EpisodeClear }) {
+			return true
+		}
+	}
+	return false
 }
 
 // episodes decides where the episodes of each playbook stand. left are the playbooks that the status has no room for.

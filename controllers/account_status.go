@@ -55,7 +55,7 @@ func (in *accountInput) triggerReads() []v1alpha1.MetricReference {
 	for _, p := range in.watching() {
 		reads = append(reads, p.result.Reads()...)
 	}
-	return sortedReads(reads)
+	return value.DistinctMetrics(reads)
 }
 
 // reads returns every metric that the status depends on, sorted by source.
@@ -64,7 +64,7 @@ func (in *accountInput) reads() []v1alpha1.MetricReference {
 	if in.scored() {
 		reads = append(reads, in.model.result.Reads()...)
 	}
-	return sortedReads(reads)
+	return value.DistinctMetrics(reads)
 }
 
 // generations returns the generation of each playbook, by name.
@@ -156,7 +156,7 @@ func (in *accountInput) conditions(status *v1alpha1.AccountStatus, left []string
 	in.parentCondition(c)
 	c.setIf(len(in.sharedWith) > 0, v1alpha1.ConditionSharedExternalID, v1alpha1.ReasonSharedExternalID, describeShared(in.sharedWith))
 	c.setIf(len(left) > 0, v1alpha1.ConditionPlaybookLimitExceeded, v1alpha1.ReasonTooManyPlaybooks,
-		fmt.Sprintf("an account remembers at most %d episodes; these playbooks have one too many on it, which starts nothing: %s; narrow their accountSelector", maxEpisodes, atMostThree(left)))
+		fmt.Sprintf("an account remembers at most %d episodes; these playbooks have one too many on it, which starts nothing: %s; narrow their accountSelector", playbook.MaxEpisodes, atMostThree(left)))
 }
 
 // describeShared names the accounts that share an external id.
@@ -265,23 +265,11 @@ func (in *accountInput) nextRefresh(status *v1alpha1.AccountStatus) time.Time {
 func countOpen(tasks []v1alpha1.Task) int32 {
 	var n int32
 	for i := range tasks {
-		switch tasks[i].Status.State {
-		case v1alpha1.TaskOpen, v1alpha1.TaskInProgress, v1alpha1.TaskSnoozed:
+		if playbook.AtWork(tasks[i].Status.State) {
 			n++
 		}
 	}
 	return n
-}
-
-// sortedReads sorts references by source and metric and drops duplicates.
-func sortedReads(reads []v1alpha1.MetricReference) []v1alpha1.MetricReference {
-	slices.SortFunc(reads, func(a, b v1alpha1.MetricReference) int {
-		if c := strings.Compare(a.Source, b.Source); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Metric, b.Metric)
-	})
-	return slices.Compact(reads)
 }
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }

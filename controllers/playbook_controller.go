@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -175,7 +176,7 @@ func playbooksOfAccount() handler.EventHandler {
 
 // newRun makes the run of the account's episode that is Due.
 func newRun(p plan, in *accountInput) (*v1alpha1.PlaybookRun, error) {
-	episode := dueEpisode(in.account, p.Name)
+	episode := playbook.DueEpisode(in.account, p.Name)
 	if episode == nil {
 		return nil, errNotDue
 	}
@@ -184,13 +185,3 @@ func newRun(p plan, in *accountInput) (*v1alpha1.PlaybookRun, error) {
 
 // errNotDue is for an account whose episode has moved on.
 var errNotDue = errors.New("no episode is Due")
-
-// dueEpisode returns the one episode of a playbook on an account that is Due; nil where none is.
-func dueEpisode(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episode {
-	for _, e := range episodesOf(acct, playbookName) {
-		if e.State == v1alpha1.EpisodeDue {
-			return e
-		}
-	}
-	return nil
-}

@@ -132,8 +132,8 @@ func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alp
 	due := map[string]*v1alpha1.Account{}
 	var all []*v1alpha1.Account
 	for _, acct := range watched {
-		episode := dueEpisode(acct, p.Name)
-		if episode == nil || started[runNameOf(acct.Name, episode, r.Location)] || open[acct.Name] {
+		episode := playbook.DueEpisode(acct, p.Name)
+		if episode == nil || started[playbook.EpisodeRunName(acct.Name, episode, r.Location)] || open[acct.Name] {
 			continue // What has its run, or another one, the account will see as soon as its cache does.
 		}
 		due[acct.Name] = acct
@@ -171,49 +171,62 @@ func (r *PlaybookReconciler) inhibit(ctx context.Context, p plan, accounts []*v1
 	if err != nil {
 		return err
 	}
-	now := r.Clock.Now()
-	runs, gone := make(map[string]*ownRuns, len(plans)), map[string]map[string]bool{}
-	for _, other := range plans {
-		theirs, err := r.runsOf(ctx, client.ObjectKeyFromObject(other.Playbook), now)
-		if err != nil {
-			return err
-		}
-		runs[other.Name] = &ownRuns{names: namesOf(theirs), open: openAccounts(theirs)}
-	}
-	// Work that a playbook left when it was deleted goes on, and inhibits.
-	for _, name := range p.Spec.InhibitedBy {
-		if _, there := runs[name]; !there {
-			theirs, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, now)
-			if err != nil {
-				return err
-			}
-			gone[name] = openAccounts(theirs)
-		}
+	all, err := r.inhibitors(ctx, p, plans)
+	if err != nil {
+		return err
 	}
 	for i, acct := range accounts {
 		standings := playbook.Standings{}
-		for name, open := range gone {
-			standings[name] = playbook.Standing{Open: open[acct.Name]}
-		}
-		for _, other := range plans {
-			standings[other.Name] = r.standing(other, acct, runs[other.Name])
+		for name, other := range all {
+			standings[name] = r.standing(other, acct)
 		}
 		of[i].InhibitedBy = standings.Inhibitor(p.Name)
 	}
 	return nil
 }
 
-// ownRuns are the runs of one playbook: their names, and the accounts on which one is open.
-type ownRuns struct{ names, open map[string]bool }
+// inhibitor is a playbook, and its runs: their names, and the accounts on which one is open. Of one that was deleted the
+// plan is nil: the work that it left goes on, and inhibits.
+type inhibitor struct {
+	plan        *plan
+	names, open map[string]bool
+}
+
+// inhibitors returns a playbook, and those that inhibit it, directly or through others.
+func (r *PlaybookReconciler) inhibitors(ctx context.Context, p plan, plans []plan) (map[string]inhibitor, error) {
+	all := map[string]inhibitor{}
+	now := r.Clock.Now()
+	for next := []string{p.Name}; len(next) > 0; next = next[1:] {
+		name := next[0]
+		if _, known := all[name]; known {
+			continue
+		}
+		runs, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, now)
+		if err != nil {
+			return nil, err
+		}
+		found := inhibitor{names: namesOf(runs), open: openAccounts(runs)}
+		if i := slices.IndexFunc(plans, func(other plan) bool { return other.Name == name }); i >= 0 {
+			found.plan = &plans[i]
+			next = append(next, plans[i].Spec.InhibitedBy...)
+		}
+		all[name] = found
+	}
+	return all, nil
+}
 
 // standing says where a playbook stands on an account.
-func (r *PlaybookReconciler) standing(p plan, acct *v1alpha1.Account, runs *ownRuns) playbook.Standing {
-	standing := playbook.Standing{InhibitedBy: p.Spec.InhibitedBy, Open: runs.open[acct.Name]}
-	episode := dueEpisode(acct, p.Name)
-	if episode == nil || p.err != nil || p.Spec.Suspend || !p.selector.Matches(acct) {
+func (r *PlaybookReconciler) standing(of inhibitor, acct *v1alpha1.Account) playbook.Standing {
+	standing := playbook.Standing{Open: of.open[acct.Name]}
+	p := of.plan
+	if p == nil {
 		return standing
 	}
-	standing.Due = !runs.names[runNameOf(acct.Name, episode, r.Location)] && !r.holds.byLimit(client.ObjectKeyFromObject(p.Playbook), acct.Name)
+	standing.InhibitedBy = p.Spec.InhibitedBy
+	episode := playbook.DueEpisode(acct, p.Name)
+	standing.Due = episode != nil && p.err == nil && !p.Spec.Suspend && p.selector.Matches(acct) &&
+		!of.names[playbook.EpisodeRunName(acct.Name, episode, r.Location)] &&
+		!r.holds.byLimit(client.ObjectKeyFromObject(p.Playbook), acct.Name)
 	return standing
 }
 

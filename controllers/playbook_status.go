@@ -167,8 +167,8 @@ func openAccounts(runs []v1alpha1.PlaybookRun) map[string]bool {
 // oldest of these began: to delete a run makes no room for another on the same day.
 func countGone(playbookName string, accounts []*v1alpha1.Account, started map[string]bool, now time.Time, location *time.Location) (gone int, oldest time.Time) {
 	for _, acct := range accounts {
-		for _, e := range episodesOf(acct, playbookName) {
-			if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[runNameOf(acct.Name, e, location)] {
+		for _, e := range playbook.EpisodesOf(acct, playbookName) {
+			if e.State != v1alpha1.EpisodeFiring || e.Since == nil || started[playbook.EpisodeRunName(acct.Name, e, location)] {
 				continue
 			}
 			if e.Since.After(now.Add(-24 * time.Hour)) {

@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -132,13 +131,13 @@ func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.Pla
 	facts := r.Store.Facts(run.Namespace, acct, reads)
 	model := modelFor(models, acct)
 	rememberedValues(facts, acct.Status.Health, model)
+	scored := scoredBy(model, acct)
 	now := r.Clock.Now()
 	return playbook.PlanInput{
-		Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, episodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
+		Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, playbook.StateEpisodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
 		View: playbook.View{
-			Account: acct, Health: acct.Status.Health, Scored: scoredBy(model, acct),
-			ScorePartial: meta.IsStatusConditionTrue(acct.Status.Conditions, v1alpha1.ConditionScorePartial),
-			Facts:        facts, Now: now, Location: r.Location,
+			Account: acct, Health: acct.Status.Health, Scored: scored, ScorePartial: scored && model.result.Partial(acct.Status.Health),
+			Facts: facts, Now: now, Location: r.Location,
 		},
 	}, false, nil
 }

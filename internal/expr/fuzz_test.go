@@ -99,7 +99,7 @@ func only(r Reads, v *Vars) *Vars {
 // checkReads checks that each list is sorted and names nothing twice, and has nothing that the context does not have.
 func checkReads(t *testing.T, c Context, r Reads) {
 	t.Helper()
-	if !slices.IsSortedFunc(r.Metrics, compareReferences) || len(slices.Compact(slices.Clone(r.Metrics))) != len(r.Metrics) {
+	if !slices.IsSortedFunc(r.Metrics, value.CompareMetrics) || len(slices.Compact(slices.Clone(r.Metrics))) != len(r.Metrics) {
 		t.Fatalf("metrics: %v", r.Metrics)
 	}
 	for _, names := range [][]string{r.Measures, r.Outcomes, r.Row} {

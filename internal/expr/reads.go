@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -55,8 +54,7 @@ func extract(tree *ast.AST) (Reads, error) {
 }
 
 func (r Reads) sorted() Reads {
-	slices.SortFunc(r.Metrics, compareReferences)
-	r.Metrics = slices.Compact(r.Metrics)
+	r.Metrics = value.DistinctMetrics(r.Metrics)
 	for _, names := range []*[]string{&r.Measures, &r.Outcomes, &r.Row} {
 		slices.Sort(*names)
 		*names = slices.Compact(*names)
@@ -76,10 +74,6 @@ func (r Reads) merge(other Reads) Reads {
 		Score:    r.Score || other.Score,
 		Account:  r.Account || other.Account,
 	}.sorted()
-}
-
-func compareReferences(a, b v1alpha1.MetricReference) int {
-	return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Metric, b.Metric))
 }
 
 // extractor walks an expression once. It keeps the first error.

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -60,20 +59,9 @@ func (f *Fleet) health(c *customer, now time.Time) (*v1alpha1.Health, time.Time)
 		}
 	}
 	result := m.Evaluate(score.Input{
-		Account: c.account, Facts: c.facts, Extra: distinct(extra), Previous: c.account.Status.Health, Now: now, Location: f.location,
+		Account: c.account, Facts: c.facts, Extra: value.DistinctMetrics(extra), Previous: c.account.Status.Health, Now: now, Location: f.location,
 	})
 	return result.Health, result.NextChange
-}
-
-// distinct sorts metrics by source and name and drops duplicates.
-func distinct(metrics []v1alpha1.MetricReference) []v1alpha1.MetricReference {
-	seen := map[v1alpha1.MetricReference]bool{}
-	for _, ref := range metrics {
-		seen[ref] = true
-	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b v1alpha1.MetricReference) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
-	})
 }
 
 // view is what playbooks see of an account.

@@ -25,7 +25,7 @@ func TestACommitOfSeveralObjectsIsOneChange(t *testing.T) {
 	w.pass(time.Minute)
 	task := w.taskState("rescue", v1alpha1.TaskOpen)
 	// The scale and the threshold change together: half of it says that acme is well, and all of it that it is not.
-	w.apply("kind: HealthScoreModel\nmetadata: {name: standard}\nspec:\n  bands: [{name: Healthy, min: 70}, {name: AtRisk, min: 40}, {name: Critical, min: 0}]\n  dimensions: [{name: adoption, weight: 1}]\n  measures:\n  - name: wau\n    dimension: adoption\n    weight: 1\n    from: {source: usage, metric: wau}\n    scale: {linear: {worst: 0, best: 50}}\n")
+	w.apply(usageUpTo(50))
 	w.health("acme", 60, "AtRisk")
 	w.quiet()
 	w.apply(`{kind: Playbook, metadata: {name: rescue}, spec: {triggers: [{name: low, score: {atMost: 80}}], steps: [{name: call, title: Call}]}}`)

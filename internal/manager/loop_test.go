@@ -41,6 +41,11 @@ spec:
     scale: {linear: {worst: 0, best: 100}}
 `
 
+// usageUpTo is the model of usage, where so many weekly users are a score of 100.
+func usageUpTo(best int) string {
+	return strings.Replace(strings.Split(usage, "\n---\n")[1], "best: 100", fmt.Sprintf("best: %d", best), 1)
+}
+
 const rescue = `
 kind: Playbook
 metadata: {name: rescue}

@@ -57,7 +57,7 @@ func TestAModelMadeAnewIsAnotherModel(t *testing.T) {
 	if err := w.Delete(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	w.apply(strings.Replace(strings.Split(usage, "\n---\n")[1], "best: 100", "best: 200", 1))
+	w.apply(usageUpTo(200))
 	w.health("acme", 40, "AtRisk")
 	a, err := w.account("acme")
 	if err != nil {

@@ -113,7 +113,7 @@ func TestATriggerOnAFallOfTheScore(t *testing.T) {
 	// A changed rule is not a customer who dropped.
 	w.finish(w.taskOfStep("call"), `{"spec":{"state":"Done"}}`)
 	w.pass(10 * 24 * time.Hour)
-	w.apply("kind: HealthScoreModel\nmetadata: {name: standard}\nspec:\n  bands: [{name: Healthy, min: 70}, {name: AtRisk, min: 40}, {name: Critical, min: 0}]\n  dimensions: [{name: adoption, weight: 1}]\n  measures:\n  - name: wau\n    dimension: adoption\n    weight: 1\n    from: {source: usage, metric: wau}\n    scale: {linear: {worst: 0, best: 200}}\n")
+	w.apply(usageUpTo(200))
 	w.health("acme", 45, "AtRisk")
 	w.episode("acme", "fell", v1alpha1.EpisodeClear, 1)
 }

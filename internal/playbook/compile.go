@@ -93,7 +93,7 @@ func (c *compiler) triggers() []trigger {
 			compiled = append(compiled, c.trigger(path, t))
 		}
 	}
-	slices.SortFunc(c.observed, func(a, b observed) int { return compareMetrics(a.ref, b.ref) })
+	slices.SortFunc(c.observed, func(a, b observed) int { return value.CompareMetrics(a.ref, b.ref) })
 	return compiled
 }
 

@@ -47,7 +47,7 @@ func keyOf(e *v1alpha1.Episode) episodeKey {
 }
 
 func compareKeys(a, b episodeKey) int {
-	return cmp.Or(cmp.Compare(a.playbook, b.playbook), compareMetrics(a.metric, b.metric), cmp.Compare(a.every, b.every))
+	return cmp.Or(cmp.Compare(a.playbook, b.playbook), value.CompareMetrics(a.metric, b.metric), cmp.Compare(a.every, b.every))
 }
 
 // EpisodesOf returns what an account remembers of a playbook. They are the account's own.

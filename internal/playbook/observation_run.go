@@ -97,5 +97,5 @@ func stepMetrics(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
 			metrics = append(metrics, part.reads.Metrics...)
 		}
 	}
-	return sortedMetrics(metrics)
+	return value.DistinctMetrics(metrics)
 }

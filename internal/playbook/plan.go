@@ -199,7 +199,7 @@ func (p *planner) finish() *Plan {
 // sumTask counts a task if it waits for somebody.
 func (p *planner) sumTask(name string) {
 	task := p.plan.Tasks[name]
-	if atWork(task.State) {
+	if AtWork(task.State) {
 		p.plan.Status.OpenTasks++
 	}
 	if overdue(&task, p.now) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/account"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Playbook is a compiled playbook. It is immutable and safe for concurrent use.
@@ -69,19 +70,8 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 		metrics = append(metrics, t.reads...)
 	}
 	metrics = append(metrics, p.ObservedMetrics()...)
-	p.reads = sortedMetrics(metrics)
+	p.reads = value.DistinctMetrics(metrics)
 	return p, nil
-}
-
-// sortedMetrics sorts metrics by source and name, and drops duplicates.
-func sortedMetrics(metrics []v1alpha1.MetricReference) []v1alpha1.MetricReference {
-	slices.SortFunc(metrics, compareMetrics)
-	return slices.Compact(metrics)
-}
-
-// compareMetrics orders metrics by source and name.
-func compareMetrics(a, b v1alpha1.MetricReference) int {
-	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
 }
 
 // Name returns the playbook's name.

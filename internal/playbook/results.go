@@ -103,8 +103,8 @@ func Expired(runs []v1alpha1.PlaybookRun, limit int, news func(*v1alpha1.Playboo
 		})
 		for _, run := range of[min(limit, len(of)):] {
 			at := run.CreationTimestamp.Add(keepAtLeast)
-			if news(run) {
-				at = latest(at, run.Status.EndedTime.Add(keepForNews))
+			if until := run.Status.EndedTime.Add(keepForNews); !at.After(now) && until.After(now) && news(run) {
+				at = until
 			}
 			if at.After(now) {
 				next = value.Earliest(next, at)
@@ -115,12 +115,4 @@ func Expired(runs []v1alpha1.PlaybookRun, limit int, news func(*v1alpha1.Playboo
 	}
 	slices.SortFunc(expired, func(a, b *v1alpha1.PlaybookRun) int { return cmp.Compare(a.Name, b.Name) })
 	return expired, next
-}
-
-// latest returns the later of two moments.
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // RunReads returns the metrics that a run's steps still read, sorted, each once: those of the steps whose task is yet to
@@ -37,5 +38,5 @@ func RunReads(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
 		// The columns of its row are among the run's facts.
 		metrics = slices.DeleteFunc(metrics, func(ref v1alpha1.MetricReference) bool { return ref.Source == o.Source })
 	}
-	return sortedMetrics(append(metrics, live...))
+	return value.DistinctMetrics(append(metrics, live...))
 }

@@ -13,8 +13,8 @@ import (
 // completedByDoneWhen is what a status says of a task that its step's doneWhen closed.
 const completedByDoneWhen = "DoneWhen"
 
-// atWork reports whether a task waits for somebody.
-func atWork(state v1alpha1.TaskState) bool {
+// AtWork reports whether a task waits for somebody.
+func AtWork(state v1alpha1.TaskState) bool {
 	return state == v1alpha1.TaskOpen || state == v1alpha1.TaskInProgress || state == v1alpha1.TaskSnoozed
 }
 
@@ -45,7 +45,7 @@ func (p *planner) taskState(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, step 
 	if said == v1alpha1.WorkOpen && p.blocked(step, status) {
 		state = v1alpha1.TaskBlocked
 	}
-	if atWork(state) && p.doneWhen(s) {
+	if AtWork(state) && p.doneWhen(s) {
 		step.CompletedBy = completedByDoneWhen
 		return v1alpha1.TaskDone
 	}
@@ -152,7 +152,7 @@ func (p *planner) taskStatus(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, step
 
 // nextOf is when a task becomes overdue, or is no longer put off; zero is never.
 func nextOf(task *v1alpha1.Task, status *v1alpha1.TaskStatus, now time.Time) (next time.Time) {
-	if !atWork(status.State) {
+	if !AtWork(status.State) {
 		return next
 	}
 	if status.DueTime != nil && status.DueTime.After(now) {
@@ -166,7 +166,7 @@ func nextOf(task *v1alpha1.Task, status *v1alpha1.TaskStatus, now time.Time) (ne
 
 // overdue reports whether a task waits for somebody past its due time.
 func overdue(status *v1alpha1.TaskStatus, now time.Time) bool {
-	return atWork(status.State) && status.DueTime != nil && !now.Before(status.DueTime.Time)
+	return AtWork(status.State) && status.DueTime != nil && !now.Before(status.DueTime.Time)
 }
 
 // TaskStatus returns the status of a task, whether it is overdue, and the moment at which that changes by itself; the zero

@@ -132,7 +132,7 @@ func openedTime(before, status *v1alpha1.TaskStatus, ready *metav1.Time, now tim
 	switch {
 	case status.OpenedTime != nil:
 		return status.OpenedTime
-	case !atWork(status.State):
+	case !AtWork(status.State):
 		return nil
 	case ready == nil:
 		return &metav1.Time{Time: now}

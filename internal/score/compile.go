@@ -204,8 +204,8 @@ func (c *compiler) reads(path *field.Path) {
 	for _, read := range m.readsAt {
 		m.reads = append(m.reads, read.Ref)
 	}
-	m.expressionReads = sortedRefs(m.expressionReads)
-	m.reads = sortedRefs(m.reads)
+	m.expressionReads = value.DistinctMetrics(m.expressionReads)
+	m.reads = value.DistinctMetrics(m.reads)
 	for i := range m.measures {
 		if e := m.measures[i].expression; e != nil {
 			m.measures[i].inputs = m.numbers(e.Reads().Metrics)
@@ -232,7 +232,7 @@ func (c *compiler) readsInExpression(path *field.Path, refs []v1alpha1.MetricRef
 func (m *Model) numbers(refs []v1alpha1.MetricReference) []int {
 	numbers := make([]int, len(refs))
 	for i, ref := range refs {
-		numbers[i], _ = slices.BinarySearchFunc(m.expressionReads, ref, compareRefs)
+		numbers[i], _ = slices.BinarySearchFunc(m.expressionReads, ref, value.CompareMetrics)
 	}
 	return numbers
 }
@@ -267,10 +267,4 @@ func checkRange(path *field.Path, n, lowest, highest int32, errs *field.ErrorLis
 // sortSteps puts the highest step first, as a stepScale needs it.
 func sortSteps(s stepScale) {
 	slices.SortFunc(s, func(a, b step) int { return cmp.Compare(b.min, a.min) })
-}
-
-// sortedRefs sorts metrics and removes duplicates, in place.
-func sortedRefs(refs []v1alpha1.MetricReference) []v1alpha1.MetricReference {
-	slices.SortFunc(refs, compareRefs)
-	return slices.Compact(refs)
 }

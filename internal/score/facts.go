@@ -106,8 +106,8 @@ func (e *evaluation) keepFacts() {
 	for i, ref := range e.model.expressionReads {
 		e.keepFact(ref, &e.facts[i])
 	}
-	for _, ref := range sortedRefs(slices.Clone(e.in.Extra)) {
-		if _, own := slices.BinarySearchFunc(e.model.expressionReads, ref, compareRefs); own || ref.Source == "" {
+	for _, ref := range value.DistinctMetrics(slices.Clone(e.in.Extra)) {
+		if _, own := slices.BinarySearchFunc(e.model.expressionReads, ref, value.CompareMetrics); own || ref.Source == "" {
 			continue
 		}
 		if len(e.health.Facts) == maxFacts {
@@ -117,7 +117,7 @@ func (e *evaluation) keepFacts() {
 		e.keepFact(ref, &f)
 	}
 	slices.SortFunc(e.health.Facts, func(a, b v1alpha1.Fact) int {
-		return compareRefs(v1alpha1.MetricReference{Source: a.Source, Metric: a.Metric}, v1alpha1.MetricReference{Source: b.Source, Metric: b.Metric})
+		return value.CompareMetrics(v1alpha1.MetricReference{Source: a.Source, Metric: a.Metric}, v1alpha1.MetricReference{Source: b.Source, Metric: b.Metric})
 	})
 }
 

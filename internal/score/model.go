@@ -7,7 +7,6 @@
 package score
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -161,9 +160,4 @@ func (m *Model) version() string { return m.versionText }
 // version names a model and a generation: enterprise/4.
 func version(name string, generation int64) string {
 	return account.ModelVersion(name, generation)
-}
-
-// compareRefs orders metrics by source, then by name.
-func compareRefs(a, b v1alpha1.MetricReference) int {
-	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
 }
