@@ -17,6 +17,10 @@ export KUBEBUILDER_ASSETS := $(CONTROLPLANE)
 ASSETS := controlplane
 endif
 
+# Property tests draw the same each time, so that a change is blamed for what it broke and for nothing else; `make explore`
+# draws anew.
+export RAPID_SEED ?= 1
+
 # The race detector needs a C compiler. Without one the tests run all the same.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
@@ -46,6 +50,12 @@ build: $(BIN)/manager $(BIN)/run ## Build the operator.
 test: $(ASSETS) ## Run every test but the end-to-end one, on a real Kubernetes API, databases and Prometheus.
 	go -C hack/controlplane test -trimpath -vet=off ./...
 	go test $(RACE) -timeout=40m ./...
+
+CHECKS ?= 2000
+.PHONY: explore
+explore: ## Draw new cases for the property tests of the pure packages, CHECKS=<number> for each of them.
+	RAPID_SEED=0 RAPID_CHECKS=$(CHECKS) go test -count=1 -timeout=2h \
+		./internal/accountset ./internal/expr ./internal/playbook ./internal/score ./internal/value
 
 .PHONY: e2e
 e2e: build $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
