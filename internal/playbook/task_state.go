@@ -129,8 +129,11 @@ func (p *planner) taskStatus(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, step
 		out.OpenedTime = &metav1.Time{Time: p.now} // somebody opens it again
 	}
 	out.State = p.taskState(s, task, step, &out)
-	if Ended(out.State) && before.OpensTime != nil {
-		out.OpensTime = before.OpensTime.DeepCopy()
+	if Ended(out.State) {
+		out.OpenedTime = before.OpenedTime.DeepCopy() // doneWhen may close it again in the same moment
+		if before.OpensTime != nil {
+			out.OpensTime = before.OpensTime.DeepCopy()
+		}
 	}
 	out.OpenedTime = openedTime(before, &out, step.ReadyTime, p.now)
 	out.EndedTime = endedTime(&out, p.now)
