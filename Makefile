@@ -34,8 +34,21 @@ help: ## List what there is to make.
 
 # ARGS goes to hack/run: make run ARGS="--fresh", or ARGS="-- --settle=5s" for the operator's own flags.
 .PHONY: run
-run: build $(ASSETS) ## Start a Kubernetes API here, with samples and the operator. Ctrl-C stops it all; the data stays.
+run: build perennial $(ASSETS) ## Start a Kubernetes API here, with samples and the operator. Ctrl-C stops it all; the data stays.
 	@exec $(BIN)/run $(ARGS)
+
+.PHONY: perennial
+perennial: $(BIN)/perennial ## Build the command line, also as kubectl's plugin: bin/perennial and bin/kubectl-perennial.
+	@ln -sf perennial $(BIN)/kubectl-perennial
+	@install -m 0755 cmd/perennial/kubectl_complete-perennial $(BIN)/
+
+# Where `go install` puts programs; INSTALL names another folder.
+INSTALL ?= $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
+.PHONY: install
+install: perennial ## Install the command line, also as kubectl's plugin, where `go install` puts programs.
+	@mkdir -p $(INSTALL)
+	install -m 0755 $(BIN)/perennial $(BIN)/kubectl_complete-perennial $(INSTALL)/
+	ln -sf perennial $(INSTALL)/kubectl-perennial
 
 .PHONY: clean-run
 clean-run: $(BIN)/run ## Delete what `make run` keeps between runs.
@@ -58,7 +71,7 @@ explore: ## Draw new cases for the property tests of the pure packages, CHECKS=<
 		./internal/accountset ./internal/expr ./internal/playbook ./internal/score ./internal/value
 
 .PHONY: e2e
-e2e: build $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
+e2e: build perennial $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
 	go run ./hack/e2e
 
 # A minute or two and 2 GB, on a machine that does nothing else. BENCH picks some: make bench BENCH=PostgreSQL.
@@ -82,9 +95,10 @@ generate: $(TOOLS)/.built ## Generate the deep copies of the API types.
 	$(TOOLS)/controller-gen object paths=./api/...
 
 .PHONY: manifests
-manifests: $(TOOLS)/.built ## Generate the custom resource definitions and the operator's role.
+manifests: $(TOOLS)/.built ## Generate the custom resource definitions, the operator's role, JSON schemas and Argo CD's settings.
 	$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	$(TOOLS)/controller-gen rbac:roleName=perennial-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	go run ./hack/gitops
 
 .PHONY: vuln
 vuln: $(TOOLS)/.built ## Look for known vulnerabilities in what the programs call. Asks the Go vulnerability database.
@@ -99,9 +113,12 @@ tools: $(TOOLS)/.built ## Build the linter, the generator and the vulnerability 
 # What is built.
 
 # The go command knows what is up to date.
-.PHONY: $(BIN)/manager $(BIN)/run
+.PHONY: $(BIN)/manager $(BIN)/perennial $(BIN)/run
 $(BIN)/manager:
 	go build -o $@ ./cmd/manager
+
+$(BIN)/perennial:
+	go build -o $@ ./cmd/perennial
 
 $(BIN)/run:
 	go build -o $@ ./hack/run

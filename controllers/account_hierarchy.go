@@ -83,10 +83,7 @@ func (g *Gatherer) referringTo(ctx context.Context, acct *v1alpha1.Account) ([]*
 func (in *accountInput) scoreChildren() []score.Child {
 	children := make([]score.Child, len(in.children))
 	for i, child := range in.children {
-		children[i] = score.Child{Name: child.Name, ARR: account.TotalARR(child), Partial: scorePartial(child)}
-		if h := child.Status.Health; h != nil {
-			children[i].Score = h.Score
-		}
+		children[i] = score.ChildOf(child, scorePartial(child))
 	}
 	return children
 }

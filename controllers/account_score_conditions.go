@@ -169,24 +169,8 @@ func (in *accountInput) healthOverridden(c conditions, health *v1alpha1.Health) 
 
 // overrideOver reports whether the last day of the account's override is over.
 func (in *accountInput) overrideOver() bool {
-	end := in.overrideEnd()
+	end := score.OverrideEnd(in.account, in.location)
 	return !end.IsZero() && !in.now.Before(end)
-}
-
-// overrideEnd is when the last day of the account's override is over; zero where it has none.
-func (in *accountInput) overrideEnd() time.Time {
-	if in.account.Spec.HealthOverride == nil {
-		return time.Time{}
-	}
-	location := in.location
-	if location == nil {
-		location = time.UTC
-	}
-	last, err := value.ParseDateIn(in.account.Spec.HealthOverride.Until, location)
-	if err != nil {
-		return time.Time{} // The schema lets no such date through.
-	}
-	return value.NextDay(last, location)
 }
 
 // describeOverride says what a person set, and what the score calls for.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/score"
 )
 
 func TestAFaultIsOneShortLine(t *testing.T) {
@@ -87,7 +88,7 @@ func TestHealthWhileTheModelIsStalled(t *testing.T) {
 					h.Override.Reason, h.Override.Until = "r", c.until
 				}
 			}
-			got, next := in.standing(c.previous)
+			got, next := score.Standing(in.account, c.previous, in.now, in.location)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(- want, + got):\n%s", diff)
 			}
@@ -122,9 +123,9 @@ func TestAnOverrideUnderAStalledModelStandsUntilItIsOverOrEdited(t *testing.T) {
 			o := spec
 			c.edit(&o)
 			in := &accountInput{account: &v1alpha1.Account{Spec: v1alpha1.AccountSpec{HealthOverride: &o}}, now: now}
-			h, next := in.standing(&v1alpha1.Health{Band: "Critical", LastBand: "AtRisk", Override: &v1alpha1.AppliedOverride{
+			h, next := score.Standing(in.account, &v1alpha1.Health{Band: "Critical", LastBand: "AtRisk", Override: &v1alpha1.AppliedOverride{
 				By: spec.By, Reason: spec.Reason, Until: spec.Until, ComputedBand: "Healthy",
-			}})
+			}}, in.now, in.location)
 			if h.Band != c.want || (h.Override == nil) != (c.want == "Healthy") || !next.Equal(c.next) {
 				t.Errorf("band %s, override %+v, next %s", h.Band, h.Override, next)
 			}

@@ -105,37 +105,10 @@ func (in *accountInput) health() (*v1alpha1.Health, time.Time) {
 		})
 		return result.Health, result.NextChange
 	case in.stalled() && previous != nil:
-		return in.standing(previous)
+		return score.Standing(in.account, previous, in.now, in.location)
 	default:
 		return score.Unscored(previous, in.now), time.Time{}
 	}
-}
-
-// standing is the health of an account whose model is stalled: as it was, but for an override that is over.
-func (in *accountInput) standing(previous *v1alpha1.Health) (*v1alpha1.Health, time.Time) {
-	h, end := previous.DeepCopy(), in.overrideEnd()
-	if !in.now.Before(end) {
-		end = time.Time{}
-	}
-	if h.Override == nil || !end.IsZero() && in.overrideStands(h) {
-		return h, end
-	}
-	if h.Band != h.Override.ComputedBand {
-		h.LastBand = h.Band
-		if h.Override.ComputedBand == v1alpha1.BandUnknown {
-			h.LastBand = h.Override.ComputedLastBand
-		}
-		h.PreviousBand = score.PreviousBand(previous, h.Override.ComputedBand)
-		h.Band, h.BandSince = h.Override.ComputedBand, &metav1.Time{Time: in.now.UTC().Truncate(time.Second)}
-	}
-	h.Override = nil
-	return h, end
-}
-
-// overrideStands reports whether the override in a health is the one in the spec.
-func (in *accountInput) overrideStands(h *v1alpha1.Health) bool {
-	o := in.account.Spec.HealthOverride
-	return o != nil && o.Band == h.Band && o.By == h.Override.By && o.Reason == h.Override.Reason && o.Until == h.Override.Until
 }
 
 // view is what triggers and texts see of the account.

@@ -75,6 +75,14 @@ type model struct {
 	compiled[*score.Model]
 }
 
+// object returns the model as the API has it; nil for none.
+func (m *model) object() *v1alpha1.HealthScoreModel {
+	if m == nil {
+		return nil
+	}
+	return m.HealthScoreModel
+}
+
 // plan is a Playbook and what came of compiling it.
 type plan struct {
 	*v1alpha1.Playbook
@@ -131,16 +139,9 @@ func modelFor(models []model, a *v1alpha1.Account) *model {
 // chooseModel returns the model that scores an account, also where that one is stalled, and why that one; nil where none
 // chooses it.
 func chooseModel(models []model, a *v1alpha1.Account) (*model, string) {
-	candidates := make([]score.Candidate, 0, len(models))
+	candidates := make([]score.Candidate, len(models))
 	for i := range models {
-		m := &models[i]
-		// Whom a selector that does not compile chooses is not known: the model keeps the accounts that it scores.
-		if m.selector == nil && score.ModelOf(a.Status.Health) == m.Name {
-			return m, "which scored it before its selector became one that cannot be read"
-		}
-		if m.selector != nil {
-			candidates = append(candidates, m.candidate())
-		}
+		candidates[i] = models[i].candidate()
 	}
 	chosen, ok := score.Choose(candidates, a)
 	if !ok {
@@ -149,7 +150,7 @@ func chooseModel(models []model, a *v1alpha1.Account) (*model, string) {
 	return findModel(models, chosen.Name), chosen.Why
 }
 
-// candidate returns a model as one that may choose an account. Its selector compiles.
+// candidate returns a model as one that may choose an account.
 func (m *model) candidate() score.Candidate {
 	return score.Candidate{Name: m.Name, Priority: m.Spec.Priority, Created: m.CreationTimestamp.Time, Selector: m.selector}
 }

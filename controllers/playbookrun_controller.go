@@ -22,6 +22,7 @@ import (
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/score"
 )
 
 // firstReadDelay is how long to wait for a source that was not read since the operator started; its timeout bounds how often.
@@ -40,6 +41,8 @@ type PlaybookRunReconciler struct {
 	Outbox *Outbox
 	// Workers is the number of runs that are worked on at the same time.
 	Workers int
+
+	texts playbook.Cache
 }
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=playbookruns,verbs=get;list;watch
@@ -116,7 +119,7 @@ func (r *PlaybookRunReconciler) stall(ctx context.Context, run *v1alpha1.Playboo
 // planInput gathers what a run's plan depends on. waiting is true where a text cannot be written yet because its source
 // was not read since the operator started.
 func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.PlaybookRun, acct *v1alpha1.Account) (in playbook.PlanInput, waiting bool, err error) {
-	reads := playbook.RunReads(run)
+	reads := r.texts.ReadsOf(run)
 	if waiting, err = r.unread(ctx, run.Namespace, reads); err != nil || waiting {
 		return in, waiting, err
 	}
@@ -130,11 +133,11 @@ func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.Pla
 	}
 	facts := r.Store.Facts(run.Namespace, acct, reads)
 	model := modelFor(models, acct)
-	rememberedValues(facts, acct.Status.Health, model)
+	score.Remember(facts, acct.Status.Health, model.object())
 	scored := scoredBy(model, acct)
 	now := r.Clock.Now()
 	return playbook.PlanInput{
-		Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, playbook.StateEpisodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
+		Cache: &r.texts, Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, playbook.StateEpisodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
 		View: playbook.View{
 			Account: acct, Health: acct.Status.Health, Scored: scored, ScorePartial: scored && model.result.Partial(acct.Status.Health),
 			Facts: facts, Now: now, Location: r.Location,

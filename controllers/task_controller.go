@@ -35,6 +35,8 @@ type TaskReconciler struct {
 	Workers int
 	// Location is the time zone of days.
 	Location *time.Location
+
+	texts playbook.Cache
 }
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=tasks,verbs=get;list;watch
@@ -105,7 +107,7 @@ func (r *TaskReconciler) plan(ctx context.Context, task *v1alpha1.Task) (work *p
 	tasks.Items = slices.DeleteFunc(tasks.Items, func(other v1alpha1.Task) bool { return !belongs(&other, &run) })
 	now := r.Clock.Now()
 	work, err = playbook.PlanRun(playbook.PlanInput{
-		Run: &run, Tasks: tasks.Items, Follow: true, Now: now,
+		Run: &run, Tasks: tasks.Items, Follow: true, Now: now, Cache: &r.texts,
 		View: playbook.View{Account: &acct, Health: acct.Status.Health, Now: now, Location: r.Location},
 	})
 	if err != nil {

@@ -106,6 +106,8 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy on everything that the operator creates.
 	ManagedBy = "perennial"
+	// FieldManagerPerson owns the fields that people write with the command line. Flux and Argo CD leave them alone.
+	FieldManagerPerson = "perennial-person"
 
 	// AnnotationSourceKey, on an Account, is the key of the source's row that it was made from.
 	AnnotationSourceKey = "perennial.dev/source-key"

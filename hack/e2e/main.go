@@ -53,6 +53,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}{
 		{"the samples are applied, and the operator starts", s.begin},
 		{"every account is scored, and work has begun", s.firstLook},
+		{"a branch changes the rules: what the plan foretells is what happens", s.previewChange},
 		{"a customer comes whose usage is fine", s.newCustomer},
 		{"its usage drops, and its task appears", s.usageDrops},
 		{"somebody finishes the task, and the next one opens", s.finishTask},

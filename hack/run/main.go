@@ -63,7 +63,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // clean deletes the data of earlier runs.
 func clean(o options, stdout, stderr io.Writer) int {
-	if err := controlplane.Remove(o.dataDir); err != nil {
+	err := controlplane.Remove(o.dataDir)
+	if err == nil {
+		err = os.RemoveAll(o.certificates())
+	}
+	if err != nil {
 		say(stderr, "Error: %v\n", err)
 		return exitFailed
 	}

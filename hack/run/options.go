@@ -9,11 +9,12 @@ import (
 
 // options are the command's flags.
 type options struct {
-	assets, manager, crds, samples string
-	dataDir, dataRoot              string
-	metricsAddress                 string
-	applySamples, fresh, clean     bool
-	managerArgs                    []string // what comes after --
+	assets, manager, cli       string
+	crds, samples              string
+	dataDir, dataRoot          string
+	metricsAddress             string
+	applySamples, fresh, clean bool
+	managerArgs                []string // what comes after --
 }
 
 const usageText = `Usage: run [flags] [-- flags of the operator]
@@ -32,6 +33,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	flags.StringVar(&o.assets, "assets", "", "`folder` with etcd, kube-apiserver, kube-controller-manager and kubectl (default: $KUBEBUILDER_ASSETS, else bin/controlplane)")
 	flags.StringVar(&o.manager, "manager", "bin/manager", "the operator's `program`")
+	flags.StringVar(&o.cli, "cli", "bin/perennial", "the command line's `program`, for the lines that are printed")
 	flags.StringVar(&o.crds, "crds", "config/crd", "`folder` with the custom resource definitions")
 	flags.StringVar(&o.samples, "samples", "config/samples", "kustomization `folder` with objects to begin with; empty: none")
 	flags.StringVar(&o.dataDir, "data-dir", ".run", "`folder` that keeps everything between runs")

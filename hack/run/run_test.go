@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -56,14 +57,18 @@ func playManager(behavior string) error {
 	dataRoot := flag.String("data-root", "", "")
 	elect := flag.Bool("leader-elect", true, "")
 	settle := flag.String("settle", "", "")
-	secure := flag.Bool("metrics-secure", true, "")
+	secure := flag.Bool("metrics-secure", false, "")
+	certificates := flag.String("metrics-cert-dir", "", "")
 	loopback := flag.Bool("allow-loopback", false, "")
 	flag.Parse()
-	if *metrics == "" || *elect || *secure || !*loopback || *settle != "7s" {
+	if *metrics == "" || *elect || !*secure || !*loopback || *settle != "7s" {
 		return fmt.Errorf("called with %q", os.Args)
 	}
 	if _, err := os.Stat(*dataRoot); err != nil || !filepath.IsAbs(*dataRoot) {
 		return fmt.Errorf("data root %q: %w", *dataRoot, err)
+	}
+	if _, err := tls.LoadX509KeyPair(filepath.Join(*certificates, "tls.crt"), filepath.Join(*certificates, "tls.key")); err != nil {
+		return err
 	}
 	if err := recordEvent(*kubeconfig); err != nil {
 		return err

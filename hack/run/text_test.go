@@ -136,3 +136,16 @@ func TestKubectlLine(t *testing.T) {
 		t.Errorf("with one: %q", got)
 	}
 }
+
+func TestPerennialLine(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if got := perennialLine("/my work/perennial"); !strings.HasPrefix(got, "  alias perennial='/my work/perennial' ") {
+		t.Errorf("without one on the PATH: %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(os.Getenv("PATH"), "perennial"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := perennialLine("/my work/perennial"); got != "" {
+		t.Errorf("with one: %q", got)
+	}
+}

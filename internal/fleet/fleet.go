@@ -16,20 +16,38 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
-	"github.com/perennial-dev/perennial/internal/score"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Fleet is a customer base, the models and playbooks that it is under, and the work on it. What it returns is its own: to
 // change it, use its methods. It is not safe for concurrent use.
+//
+// Accounts, runs and tasks are never changed in place: a new status is a new object. So two fleets may share them, and an
+// object that is the same pointer is the same.
 type Fleet struct {
 	location  *time.Location
 	customers map[string]*customer
-	models    map[string]model
-	playbooks map[string]plan
-	runs      map[string]*work
+	// ordered are the customers by name; nil while they have to be sorted again.
+	ordered []*customer
+	// below are the names of the accounts whose parentRef names an account.
+	below map[string][]string
+	runs  map[string]*work
+	configuration
+	// held and started are about playbooks, by name: the accounts whose run did not start when the playbook was last looked
+	// at, and when each of its runs of the last day began, whether or not somebody has deleted it.
+	held    map[string]held
+	started map[string][]time.Time
+	// sources give the facts; nil where SetFacts does.
+	sources Sources
+	// dataSources declare what the sources give, by name, and declared are their metrics.
+	dataSources map[string]*v1alpha1.DataSource
+	declared    map[v1alpha1.MetricReference]bool
+	// frozen is when facts stopped to grow old; zero: they do.
+	frozen time.Time
+	// cautious means that what nothing is known of moves no score: see Configure.
+	cautious bool
+	texts    *playbook.Cache
 	// next is when something changes by itself.
 	next time.Time
 	// ended means that a run has ended, so that others may expire; expires is when one does by itself.
@@ -43,27 +61,36 @@ type customer struct {
 	facts   value.Facts
 	events  map[string]value.Events
 	// runs are those on the account, by name.
-	runs map[string]*work
+	runs []*work
 	// changed means that the account must be looked at again, at whatever moment.
 	changed bool
 	// next is when its status changes by itself.
 	next time.Time
+	// level is 0 for an account without others below it, and more than theirs for one with.
+	level int
+	seen
+	// startable are those of the playbooks in due whose run is not there yet, and may start beside the others; stale means that
+	// they have to be found again.
+	startable []string
+	stale     bool
+	// resourced means that a source which the account is evaluated by declares something else than before.
+	resourced bool
 }
 
-// model is a health score model that compiles.
-type model struct {
-	candidate score.Candidate
-	compiled  *score.Model
-}
-
-// plan is a playbook that compiles.
-type plan struct {
-	spec     *v1alpha1.Playbook
-	compiled *playbook.Playbook
-	// held are the accounts whose run did not start when the playbook was last looked at.
-	held []v1alpha1.HeldRun
-	// started is when each of its runs of the last day began, whether or not somebody has deleted it.
-	started []time.Time
+// seen is what an evaluation finds beside the status.
+type seen struct {
+	// under is what the account was evaluated under; nil until the first evaluation.
+	under *setup
+	// scored is the model that the health is of; nil where none that works is the one for the account.
+	scored *model
+	// partial means that weight is out of the score because a source cannot be read.
+	partial bool
+	// blind means that the account's model reads what nothing is known of yet, so that it goes on under the one before.
+	blind bool
+	// unknown are the metrics that are read and of which nothing is known yet.
+	unknown []v1alpha1.MetricReference
+	// due are the playbooks of which an episode is Due.
+	due []string
 }
 
 // work is a run and its tasks.
@@ -83,28 +110,52 @@ func New(location *time.Location) *Fleet {
 		location = time.UTC
 	}
 	return &Fleet{
-		location: location, customers: map[string]*customer{}, models: map[string]model{}, playbooks: map[string]plan{}, runs: map[string]*work{},
+		location: location, customers: map[string]*customer{}, below: map[string][]string{}, runs: map[string]*work{},
+		configuration: newConfiguration(), held: map[string]held{}, started: map[string][]time.Time{}, texts: &playbook.Cache{},
 	}
 }
 
 // SetAccount adds an account, or changes its metadata and spec: its status is the fleet's to write, and stays as it was. An
 // account that is new keeps the status that it comes with, from a cluster say.
 func (f *Fleet) SetAccount(a *v1alpha1.Account) {
-	c, ok := f.customers[a.Name]
 	a = a.DeepCopy()
 	if a.UID == "" {
 		a.UID = types.UID(a.Name)
 	}
+	f.put(a)
+}
+
+// put is SetAccount for an account that nobody changes any more.
+func (f *Fleet) put(a *v1alpha1.Account) {
+	c, ok := f.customers[a.Name]
 	if ok {
-		a.Status = c.account.Status
+		f.unrelate(c.account)
+		again := *a
+		again.Status = c.account.Status
+		a = &again
 		for _, w := range c.runs {
 			w.changed = true // whom a task is with, and when it is due, may follow the account
 		}
 	} else {
-		c = &customer{runs: map[string]*work{}}
-		f.customers[a.Name] = c
+		c = &customer{}
+		f.customers[a.Name], f.ordered = c, nil
 	}
-	c.account, c.changed = a, true
+	c.account, c.changed, c.stale = a, true, true
+	f.relate(a)
+}
+
+// DeleteAccount deletes an account, and with it the work on it, as the garbage collector does.
+func (f *Fleet) DeleteAccount(name string) {
+	c, ok := f.customers[name]
+	if !ok {
+		return
+	}
+	for _, w := range c.runs {
+		delete(f.runs, w.run.Name)
+	}
+	delete(f.customers, name)
+	f.ordered = nil
+	f.unrelate(c.account)
 }
 
 // SetFacts says what sources give of an account from now on: its facts, and the rows of the sources whose observations a
@@ -123,15 +174,11 @@ func (f *Fleet) SetFacts(accountName string, facts value.Facts, events map[strin
 
 // SetModel adds a health score model, or changes it. An error names what is wrong with it, and changes nothing.
 func (f *Fleet) SetModel(m *v1alpha1.HealthScoreModel) error {
-	compiled, err := score.Compile(m)
-	if err != nil {
-		return fmt.Errorf("health score model %s: %w", m.Name, err)
+	compiled := compileModel(m.DeepCopy())
+	if compiled.err != nil {
+		return fmt.Errorf("health score model %s: %w", m.Name, compiled.err)
 	}
-	candidate, err := score.CandidateOf(m)
-	if err != nil {
-		return fmt.Errorf("health score model %s: spec.%w", m.Name, err)
-	}
-	f.models[m.Name] = model{candidate, compiled}
+	f.setModel(compiled)
 	f.Restart()
 	return nil
 }
@@ -139,15 +186,26 @@ func (f *Fleet) SetModel(m *v1alpha1.HealthScoreModel) error {
 // SetPlaybook adds a playbook, or changes it: the next runs follow it, those under way do not. An error names what is wrong
 // with it, and changes nothing.
 func (f *Fleet) SetPlaybook(pb *v1alpha1.Playbook) error {
-	compiled, err := playbook.Compile(pb)
-	if err != nil {
-		return fmt.Errorf("playbook %s: %w", pb.Name, err)
+	compiled := compilePlaybook(pb.DeepCopy())
+	if compiled.err != nil {
+		return fmt.Errorf("playbook %s: %w", pb.Name, compiled.err)
 	}
-	p := f.playbooks[pb.Name]
-	p.spec, p.compiled = pb.DeepCopy(), compiled
-	f.playbooks[pb.Name] = p
+	f.setPlaybook(compiled)
 	f.Restart()
 	return nil
+}
+
+// DeleteModel deletes a health score model. Another one may choose its accounts.
+func (f *Fleet) DeleteModel(name string) {
+	f.changeModels(slices.DeleteFunc(slices.Clone(f.models), func(m *model) bool { return m.spec.Name == name }))
+	f.Restart()
+}
+
+// DeletePlaybook deletes a playbook: it starts nothing more, and leaves its work to people.
+func (f *Fleet) DeletePlaybook(name string) {
+	f.changePlaybooks(slices.DeleteFunc(slices.Clone(f.playbooks), func(p *plan) bool { return p.spec.Name == name }))
+	delete(f.held, name)
+	f.Restart()
 }
 
 // AddRun adds a run that is there already, from a cluster say, with its tasks. Its account must be there.
@@ -158,7 +216,7 @@ func (f *Fleet) AddRun(run *v1alpha1.PlaybookRun, tasks ...*v1alpha1.Task) error
 	}
 	w := &work{run: run.DeepCopy(), changed: true}
 	for _, task := range tasks {
-		w.add(task.DeepCopy())
+		w.tasks = append(w.tasks, task.DeepCopy())
 	}
 	f.add(c, w)
 	return nil
@@ -166,13 +224,31 @@ func (f *Fleet) AddRun(run *v1alpha1.PlaybookRun, tasks ...*v1alpha1.Task) error
 
 // add adds a run to an account.
 func (f *Fleet) add(c *customer, w *work) {
-	f.runs[w.run.Name], c.runs[w.run.Name] = w, w
-	c.changed = true
+	w.sort()
+	if before, ok := f.runs[w.run.Name]; ok {
+		c.runs = slices.DeleteFunc(c.runs, func(other *work) bool { return other == before })
+	}
+	f.runs[w.run.Name] = w
+	c.runs = append(c.runs, w)
+	slices.SortFunc(c.runs, compareWork)
+	c.changed, c.stale = true, true
+	f.begun(w.run.Spec.PlaybookRef.Name, w.run.CreationTimestamp.Time)
 }
 
-// add adds a task to a run.
-func (w *work) add(task *v1alpha1.Task) {
-	w.tasks = append(w.tasks, task)
+// begun notes when a run of a playbook began: the limit of a day counts it.
+func (f *Fleet) begun(playbookName string, at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	started := append(slices.Clone(f.started[playbookName]), at)
+	slices.SortFunc(started, time.Time.Compare)
+	f.started[playbookName] = started
+}
+
+func compareWork(a, b *work) int { return cmp.Compare(a.run.Name, b.run.Name) }
+
+// sort sorts the tasks of a run.
+func (w *work) sort() {
 	slices.SortFunc(w.tasks, func(a, b *v1alpha1.Task) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -181,8 +257,8 @@ func (f *Fleet) DeleteRun(name string) {
 	if w, ok := f.runs[name]; ok {
 		c := f.customers[w.run.Spec.AccountRef.Name]
 		delete(f.runs, name)
-		delete(c.runs, name)
-		c.changed = true
+		c.runs = slices.DeleteFunc(slices.Clone(c.runs), func(other *work) bool { return other == w })
+		c.changed, c.stale = true, true
 	}
 }
 
@@ -197,10 +273,18 @@ func (f *Fleet) Account(name string) *v1alpha1.Account {
 // Accounts returns the accounts by name.
 func (f *Fleet) Accounts() []*v1alpha1.Account {
 	all := make([]*v1alpha1.Account, 0, len(f.customers))
-	for _, name := range slices.Sorted(maps.Keys(f.customers)) {
-		all = append(all, f.customers[name].account)
+	for _, c := range f.all() {
+		all = append(all, c.account)
 	}
 	return all
+}
+
+// all returns the customers by name.
+func (f *Fleet) all() []*customer {
+	if f.ordered == nil {
+		f.ordered = slices.SortedFunc(maps.Values(f.customers), func(a, b *customer) int { return cmp.Compare(a.account.Name, b.account.Name) })
+	}
+	return f.ordered
 }
 
 // Runs returns the runs by name.
@@ -221,7 +305,7 @@ func (f *Fleet) Tasks(runName string) []*v1alpha1.Task {
 }
 
 // Held returns the accounts whose run a playbook would start, and which it holds back.
-func (f *Fleet) Held(playbookName string) []v1alpha1.HeldRun { return f.playbooks[playbookName].held }
+func (f *Fleet) Held(playbookName string) []v1alpha1.HeldRun { return f.held[playbookName].runs }
 
 // Next returns the moment at which something changes by itself; zero means never.
 func (f *Fleet) Next() time.Time { return f.next }
@@ -241,10 +325,13 @@ func (do PeopleFunc) Work(task *v1alpha1.Task, now time.Time) { do(task, now) }
 // Work lets people work on every task that is not over. What comes of it shows after the next Step.
 func (f *Fleet) Work(people People, now time.Time) {
 	for _, run := range f.Runs() {
-		for _, task := range f.Tasks(run.Name) {
+		w := f.runs[run.Name]
+		w.tasks = slices.Clone(w.tasks)
+		for i, task := range w.tasks {
 			if !playbook.Ended(task.Status.State) {
-				people.Work(task, now)
-				f.runs[run.Name].changed = true
+				w.tasks[i] = task.DeepCopy()
+				people.Work(w.tasks[i], now)
+				w.changed = true
 			}
 		}
 	}
@@ -273,7 +360,7 @@ func (f *Fleet) Restart() {
 // same moment changes nothing.
 func (f *Fleet) Step(now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
-	for _, c := range f.customers {
+	for _, c := range f.all() {
 		c.changed = c.changed || reached(c.next, now)
 	}
 	for _, w := range f.runs {
@@ -283,10 +370,7 @@ func (f *Fleet) Step(now time.Time) error {
 		f.next = time.Time{}
 		f.evaluate(now)
 		held := f.start(now)
-		settled, err := f.carryOut(now)
-		if err != nil {
-			return err
-		}
+		settled := f.carryOut(now)
 		if settled && !held {
 			if f.ended || reached(f.expires, now) {
 				f.expires, f.ended = f.prune(now), false
@@ -305,53 +389,39 @@ func reached(next, now time.Time) bool { return !next.IsZero() && !next.After(no
 // moved, all with open work, and those whose condition has yet to clear.
 func (c *customer) wake(moved bool) {
 	for _, w := range c.runs {
-		mayMove := playbook.RunOpen(w.run) || (!playbook.OfEvent(w.run) && w.run.Status.ResolvedTime == nil)
-		w.changed = w.changed || (moved && mayMove) || playbook.AwaitsValue(w.run)
+		w.changed = w.changed || (moved && mayMove(w.run)) || playbook.AwaitsValue(w.run)
 	}
+}
+
+// mayMove reports whether a run has open work, or a condition that has yet to clear.
+func mayMove(run *v1alpha1.PlaybookRun) bool {
+	return playbook.RunOpen(run) || (!playbook.OfEvent(run) && run.Status.ResolvedTime == nil)
 }
 
 // changesAt notes that something changes by itself at a moment; zero is never.
 func (f *Fleet) changesAt(t time.Time) { f.next = value.Earliest(f.next, t) }
 
-// sorted returns the playbooks by name.
-func (f *Fleet) sorted() []string { return slices.Sorted(maps.Keys(f.playbooks)) }
-
-// modelOf returns the model that scores an account, as it is chosen in a cluster; nil where none does.
-func (f *Fleet) modelOf(a *v1alpha1.Account) *score.Model {
-	var candidates []score.Candidate
-	for _, m := range f.models {
-		candidates = append(candidates, m.candidate) // in any order: no two of them are equal
-	}
-	choice, ok := score.Choose(candidates, a)
-	if !ok || account.Churned(a) {
-		return nil
-	}
-	return f.models[choice.Name].compiled
-}
-
-// prune deletes the finished runs that their playbook need not keep, and returns when another one expires by itself.
+// prune deletes the finished runs that their playbook need not keep, and returns when another one expires by itself. What a
+// deleted playbook has left stays.
 func (f *Fleet) prune(now time.Time) (next time.Time) {
 	byPlaybook := map[string][]v1alpha1.PlaybookRun{}
 	for _, w := range f.runs {
-		byPlaybook[w.run.Spec.PlaybookRef.Name] = append(byPlaybook[w.run.Spec.PlaybookRef.Name], *w.run)
+		if name := w.run.Spec.PlaybookRef.Name; w.run.Status.EndedTime != nil {
+			byPlaybook[name] = append(byPlaybook[name], *w.run)
+		}
 	}
-	for _, name := range f.sorted() {
+	for _, p := range f.playbooks {
 		limit := v1alpha1.DefaultHistoryLimit
-		if set := f.playbooks[name].spec.Spec.HistoryLimit; set != nil {
+		if set := p.spec.Spec.HistoryLimit; set != nil {
 			limit = int(*set)
 		}
-		expired, at := playbook.Expired(byPlaybook[name], limit, func(*v1alpha1.PlaybookRun) bool { return false }, now)
+		expired, at := playbook.Expired(byPlaybook[p.spec.Name], limit, func(*v1alpha1.PlaybookRun) bool { return false }, now)
 		next = value.Earliest(next, at)
 		for _, run := range expired {
 			f.DeleteRun(run.Name)
 		}
 	}
 	return next
-}
-
-// compareARR orders accounts, the largest ARR first.
-func compareARR(a, b *v1alpha1.Account) int {
-	return cmp.Or(cmp.Compare(account.ARR(b), account.ARR(a)), cmp.Compare(a.Name, b.Name))
 }
 
 // stamp is a moment as a status holds it.

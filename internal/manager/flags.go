@@ -1,9 +1,11 @@
 package manager
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,7 +39,8 @@ func ParseFlags(args []string) (*Flags, error) {
 	set.BoolVar(&f.LeaderElection, "leader-elect", false, "Let one of several replicas be the active one.")
 	set.StringVar(&f.LeaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease. Empty: the operator's own.")
 	set.StringVar(&f.MetricsAddress, "metrics-bind-address", "0", "Address that serves metrics, for example :8443. 0: none.")
-	set.BoolVar(&f.MetricsSecure, "metrics-secure", true, "Serve metrics over TLS, to those who may get /metrics.")
+	set.BoolVar(&f.MetricsSecure, "metrics-secure", true, "Serve metrics over TLS, to those who may get /metrics, and what the sources gave to those who may get /snapshot/NAMESPACE.")
+	set.StringVar(&f.MetricsCertDir, "metrics-cert-dir", "", "Folder with the certificate to serve metrics with: tls.crt and tls.key. Empty: the operator makes one that nobody can check.")
 	set.BoolVar(&f.MetricsObjectNames, "metrics-object-names", false, "Serve metrics of each account and each source too, with its name as a label. Two series an account, three a source.")
 	set.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "Address that serves /healthz and /readyz. 0: none.")
 	set.StringVar(&f.DataRoot, "data-root", "", "The only folder that SQLite files are read from. Empty: none are.")
@@ -73,6 +76,12 @@ func (f *Flags) check() error {
 	var errs []error
 	if f.Settle < 0 {
 		errs = append(errs, fmt.Errorf("--settle: %s is negative", f.Settle))
+	}
+	if folder := f.MetricsCertDir; folder != "" {
+		// Without the files it would serve a certificate of its own, and nobody would know why it is not trusted.
+		if _, err := tls.LoadX509KeyPair(filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")); err != nil {
+			errs = append(errs, fmt.Errorf("--metrics-cert-dir: %w", err))
+		}
 	}
 	if f.MaxRows < 1 {
 		errs = append(errs, fmt.Errorf("--max-rows: %d is less than 1", f.MaxRows))

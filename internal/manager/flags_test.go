@@ -16,6 +16,7 @@ func TestFlags(t *testing.T) {
 		"a level that logs what is sent": {[]string{"--zap-log-level=8"}, "--zap-log-level: at most 7"},
 		"no workers":                     {[]string{"--source-workers=0"}, "--source-workers: 0 is less than 1"},
 		"no rows and no bytes":           {[]string{"--max-rows=0", "--max-bytes=-1"}, "--max-bytes: -1 is less than 1"},
+		"a folder without certificates":  {[]string{"--metrics-cert-dir=."}, "--metrics-cert-dir: open tls.crt: no such file"},
 		"a time that runs backwards":     {[]string{"--settle=-1s"}, "--settle: -1s is negative"},
 		"a place that is none":           {[]string{"--time-zone=Berlin"}, `--time-zone: "Berlin" is not a time zone`},
 		"a word too many":                {[]string{"start"}, `unexpected argument "start"`},

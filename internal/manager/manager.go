@@ -46,8 +46,11 @@ type Options struct {
 	LeaderElectionNamespace string
 	// MetricsAddress serves metrics; empty or "0" means not at all.
 	MetricsAddress string
-	// MetricsSecure serves metrics over TLS, to those who may read them.
+	// MetricsSecure serves metrics over TLS, to those who may read them, and beside them what the sources gave.
 	MetricsSecure bool
+	// MetricsCertDir is the folder of the certificate that metrics are served with, tls.crt and tls.key; empty: the operator
+	// makes one that nobody can check.
+	MetricsCertDir string
 	// MetricsObjectNames adds metrics of each account and each source, with its name as a label.
 	MetricsObjectNames bool
 	// Registerer of the operator's own metrics; nil registers none. What MetricsAddress serves is controller-runtime's.
@@ -102,15 +105,18 @@ func New(cfg *rest.Config, o Options) (*Manager, error) {
 	if cfg.QPS == 0 {
 		cfg.QPS = -1 // The API server's own priority and fairness decides, not a guess made here.
 	}
-	mgr, err := ctrl.NewManager(cfg, managerOptions(scheme, o))
+	store := observe.NewStore()
+	snapshots := newSnapshots(o, store)
+	mgr, err := ctrl.NewManager(cfg, managerOptions(scheme, o, snapshots.handlers(o)))
 	if err != nil {
 		return nil, err
 	}
 	if err := controllers.SetupIndexes(context.Background(), mgr.GetFieldIndexer()); err != nil {
 		return nil, fmt.Errorf("index the cache: %w", err)
 	}
+	snapshots.elected = mgr.Elected
 	m := &Manager{Manager: mgr}
-	if err := m.setup(o); err != nil {
+	if err := m.setup(o, store); err != nil {
 		return nil, err
 	}
 	for _, add := range []func(string, healthz.Checker) error{mgr.AddHealthzCheck, mgr.AddReadyzCheck} {
@@ -121,8 +127,8 @@ func New(cfg *rest.Config, o Options) (*Manager, error) {
 	return m, mgr.AddReadyzCheck("caches", m.cachesFilled)
 }
 
-// managerOptions translates the options.
-func managerOptions(scheme *runtime.Scheme, o Options) manager.Options {
+// managerOptions translates the options. The handlers are served beside the metrics.
+func managerOptions(scheme *runtime.Scheme, o Options, handlers map[string]http.Handler) manager.Options {
 	options := manager.Options{
 		Scheme:                        scheme,
 		LeaderElection:                o.LeaderElection,
@@ -130,7 +136,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) manager.Options {
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		HealthProbeBindAddress:        o.ProbeAddress,
-		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress, SecureServing: o.MetricsSecure},
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress, SecureServing: o.MetricsSecure, CertDir: o.MetricsCertDir, ExtraHandlers: handlers},
 		// Several operators in one process, as in tests, have controllers of the same names.
 		Controller: config.Controller{SkipNameValidation: new(true)},
 		Cache: cache.Options{
@@ -158,8 +164,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) manager.Options {
 func keep(obj any) (any, error) { return obj, nil }
 
 // setup adds the reconcilers.
-func (m *Manager) setup(o Options) error {
-	store := observe.NewStore()
+func (m *Manager) setup(o Options, store *observe.Store) error {
 	sqlProvider := sql.NewProvider()
 	registry := observe.Registry{
 		observe.ProviderConfigMap:  observe.Factory(configmap.New),

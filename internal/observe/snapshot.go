@@ -31,8 +31,8 @@ type Snapshot struct {
 type shape struct {
 	accountField string
 	scheme       string
-	timed        bool // rows say when they were observed
-	perMetric    bool // every metric is read by itself: a row may be of other metrics alone
+	observed     string // the column that says when a row was observed; empty where none does
+	perMetric    bool   // every metric is read by itself: a row may be of other metrics alone
 	maxAge       time.Duration
 	metrics      []v1alpha1.Metric
 	byName       map[string]int
@@ -54,7 +54,6 @@ func shapeOf(ds *v1alpha1.DataSource) shape {
 	s := shape{
 		accountField: ds.Spec.Account.Field,
 		scheme:       ds.Spec.Account.ExternalID,
-		timed:        ds.Spec.ObservedTime != nil,
 		perMetric:    ds.Spec.Prometheus != nil,
 		maxAge:       value.DurationOr(ds.Spec.MaxAge, 0),
 		metrics:      ds.DeepCopy().Spec.Metrics,
@@ -62,6 +61,9 @@ func shapeOf(ds *v1alpha1.DataSource) shape {
 	}
 	for i := range s.metrics {
 		s.byName[s.metrics[i].Name] = i
+	}
+	if ds.Spec.ObservedTime != nil {
+		s.observed = ds.Spec.ObservedTime.Field
 	}
 	return s
 }

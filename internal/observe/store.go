@@ -100,7 +100,7 @@ func (s *Store) Events(namespace string, a *v1alpha1.Account, name string) value
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	known := s.sources[types.NamespacedName{Namespace: namespace, Name: name}]
-	if known == nil || known.snapshot == nil || !known.available || !known.snapshot.shape.timed {
+	if known == nil || known.snapshot == nil || !known.available || known.snapshot.shape.observed == "" {
 		return value.Events{}
 	}
 	snapshot := known.snapshot

@@ -29,7 +29,7 @@ func (c *compiler) steps() []v1alpha1.MetricReference {
 		c.stepTime(path.Child("due"), s.Due)
 		c.escalation(path.Child("escalation"), s.Escalation)
 		c.checklist(path.Child("checklist"), s.Checklist)
-		for _, part := range compileStep(s) {
+		for _, part := range uncached.step(s) {
 			if part.err != nil {
 				c.invalid(path.Child(part.field), field.OmitValueType{}, part.err.Error())
 				continue
@@ -153,6 +153,9 @@ func joinSteps(names []v1alpha1.StepName) string {
 	return strings.Join(parts, " after ")
 }
 
+// uncached compiles every time.
+var uncached *Cache
+
 // stepPart is one compiled expression or text of a step.
 type stepPart struct {
 	field   string
@@ -174,44 +177,26 @@ const (
 // inputField is the field of one value of a step's input.
 func inputField(key string) string { return "input[" + key + "]" }
 
-// compileStep compiles what a step has of expressions and texts, by field, when first.
-func compileStep(s *v1alpha1.PlaybookStep) []stepPart {
+// step compiles what a step has of expressions and texts, by field, when first.
+func (c *Cache) step(s *v1alpha1.PlaybookStep) []stepPart {
 	var parts []stepPart
 	for _, e := range []struct {
 		field      string
 		expression v1alpha1.Expression
 	}{{fieldWhen, s.When}, {fieldDoneWhen, s.DoneWhen}} {
 		if e.expression != "" {
-			parts = append(parts, compileExpression(e.field, e.expression))
+			parts = append(parts, c.expression(e.field, e.expression))
 		}
 	}
 	for _, t := range []struct{ field, text string }{
 		{fieldTitle, s.Title}, {fieldDescription, s.Description}, {fieldAssignee, s.Assignee},
 	} {
 		if t.text != "" {
-			parts = append(parts, compileText(t.field, t.text))
+			parts = append(parts, c.text(t.field, t.text))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Input)) {
-		parts = append(parts, compileText(inputField(key), string(s.Input[key])))
+		parts = append(parts, c.text(inputField(key), string(s.Input[key])))
 	}
 	return parts
-}
-
-// compileExpression compiles a condition of a step.
-func compileExpression(field string, e v1alpha1.Expression) stepPart {
-	part := stepPart{field: field}
-	if part.program, part.err = expr.CompileBool(expr.ContextStep, e); part.err == nil {
-		part.reads = part.program.Reads()
-	}
-	return part
-}
-
-// compileText compiles a text of a step.
-func compileText(field, text string) stepPart {
-	part := stepPart{field: field}
-	if part.text, part.err = expr.CompileText(expr.ContextStep, text); part.err == nil {
-		part.reads = part.text.Reads()
-	}
-	return part
 }

@@ -53,7 +53,7 @@ func (c *compiler) escalation(path *field.Path, stages []v1alpha1.EscalationStag
 		if stage.Assignee == "" && stage.Priority == "" {
 			c.invalid(at, field.OmitValueType{}, "assignee, priority or both")
 		}
-		part := compileText(fieldAssignee, stage.Assignee)
+		part := uncached.text(fieldAssignee, stage.Assignee)
 		reads := part.reads
 		switch {
 		case part.err != nil:

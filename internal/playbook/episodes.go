@@ -89,12 +89,13 @@ func RunOpen(run *v1alpha1.PlaybookRun) bool {
 // Episodes decides where the episodes of each playbook on an account stand, sorted, and the moment at which one may change
 // by itself; the zero time means never. left are the playbooks that the status has no room for.
 func Episodes(in EpisodesInput) (episodes []v1alpha1.Episode, left []string, next time.Time) {
-	memory := map[episodeKey]*v1alpha1.Episode{}
+	memory := make(map[episodeKey]*v1alpha1.Episode, len(in.View.Account.Status.Playbooks))
 	for i := range in.View.Account.Status.Playbooks {
 		e := &in.View.Account.Status.Playbooks[i]
 		memory[keyOf(e)] = e
 	}
-	var known, added, gone []v1alpha1.Episode
+	var added, gone []v1alpha1.Episode
+	known := make([]v1alpha1.Episode, 0, len(memory)+len(in.Playbooks))
 	for _, p := range in.Playbooks {
 		decided, at := in.decideAll(p, memory)
 		next = value.Earliest(next, at)
@@ -114,13 +115,13 @@ func Episodes(in EpisodesInput) (episodes []v1alpha1.Episode, left []string, nex
 		}
 	}
 	// What has a memory comes first: nothing new pushes any of it out.
-	episodes = slices.Concat(known, added)
+	episodes = append(known, added...)
 	if len(episodes) > MaxEpisodes {
 		for _, e := range episodes[MaxEpisodes:] {
 			left = append(left, e.Name)
 		}
 	}
-	episodes = slices.Concat(episodes, gone)
+	episodes = append(episodes, gone...)
 	episodes = episodes[:min(len(episodes), MaxEpisodes)]
 	slices.SortFunc(episodes, func(a, b v1alpha1.Episode) int { return compareKeys(keyOf(&a), keyOf(&b)) })
 	return episodes, slices.Compact(left), next
@@ -137,6 +138,13 @@ func (in EpisodesInput) decideAll(w Watching, memory map[episodeKey]*v1alpha1.Ep
 		}
 		return unjudged, time.Time{}
 	}
+	if only, ok := w.Playbook.only(remembered); ok {
+		e, next := in.decideOne(w.Playbook, only, memory[only], in.othersOf(nil, only))
+		if e == nil {
+			return nil, next
+		}
+		return []v1alpha1.Episode{*e}, next
+	}
 	now := map[episodeKey]*v1alpha1.Episode{}
 	for _, e := range remembered {
 		key := keyOf(e)
@@ -146,7 +154,7 @@ func (in EpisodesInput) decideAll(w Watching, memory map[episodeKey]*v1alpha1.Ep
 		}
 		now[key] = e
 	}
-	keys := w.Playbook.episodeKeys()
+	keys := slices.Clone(w.Playbook.keys)
 	// What is Due already is asked first: the others wait only if it stays so.
 	slices.SortStableFunc(keys, func(a, b episodeKey) int { return cmp.Compare(dueFirst(now[a]), dueFirst(now[b])) })
 	var decided []v1alpha1.Episode
@@ -161,6 +169,14 @@ func (in EpisodesInput) decideAll(w Watching, memory map[episodeKey]*v1alpha1.Ep
 		}
 	}
 	return decided, next
+}
+
+// only returns the key of the one episode of a playbook that has one, where nothing of another is remembered.
+func (p *Playbook) only(remembered []*v1alpha1.Episode) (episodeKey, bool) {
+	if len(p.keys) != 1 || len(remembered) > 1 || len(remembered) == 1 && keyOf(remembered[0]) != p.keys[0] {
+		return episodeKey{}, false
+	}
+	return p.keys[0], true
 }
 
 // dueFirst sorts an episode that is Due before others, and before one that nothing remembers.
@@ -187,7 +203,7 @@ func (p *Playbook) episodeKeys() []episodeKey {
 }
 
 // watches reports whether a trigger of the playbook is about an episode.
-func (p *Playbook) watches(key episodeKey) bool { return slices.Contains(p.episodeKeys(), key) }
+func (p *Playbook) watches(key episodeKey) bool { return slices.Contains(p.keys, key) }
 
 // unwatched returns an episode that no trigger of its playbook is about any more. A run that was Due does not start, and
 // keeps nothing else waiting; work that is under way ends, and the cooldown counts from then.
@@ -235,10 +251,8 @@ func (in EpisodesInput) othersOf(episodes map[episodeKey]*v1alpha1.Episode, but 
 			o.ended = ended
 		}
 	}
-	existing := map[string]bool{}
 	for i := range in.Runs {
 		run := &in.Runs[i]
-		existing[run.Name] = true
 		switch {
 		case run.Spec.PlaybookRef.Name != but.playbook:
 		case RunOpen(run):
@@ -254,11 +268,16 @@ func (in EpisodesInput) othersOf(episodes map[episodeKey]*v1alpha1.Episode, but 
 		o.due = o.due || e.State == v1alpha1.EpisodeDue
 		note(timeOf(e.EndedTime))
 		fires := e.State == v1alpha1.EpisodeFiring && e.EndedTime == nil
-		if fires && !existing[EpisodeRunName(in.View.Account.Name, e, in.View.Location)] {
+		if fires && !in.exists(EpisodeRunName(in.View.Account.Name, e, in.View.Location)) {
 			note(seconds(in.View.Now)) // a person has deleted its run: the work has ended, which it is about to note itself
 		}
 	}
 	return o
+}
+
+// exists reports whether a run is there.
+func (in EpisodesInput) exists(name string) bool {
+	return slices.ContainsFunc(in.Runs, func(run v1alpha1.PlaybookRun) bool { return run.Name == name })
 }
 
 // decideOne moves one episode on.

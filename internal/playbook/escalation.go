@@ -64,11 +64,11 @@ func (p *planner) stageTime(stage *v1alpha1.EscalationStage, due time.Time) time
 
 // stageAssignee is whom a stage gives the task; empty where that is nobody.
 func (p *planner) stageAssignee(stage *v1alpha1.EscalationStage) string {
-	text, err := expr.CompileText(expr.ContextStep, stage.Assignee)
-	if err != nil {
+	part := p.cache.text(fieldAssignee, stage.Assignee)
+	if part.err != nil {
 		return ""
 	}
-	rendered, errs := text.Render(p.vars)
+	rendered, errs := part.text.Render(p.vars)
 	if len(errs) > 0 {
 		return ""
 	}
@@ -122,7 +122,7 @@ func (p *planner) whose(s *v1alpha1.PlaybookStep) string {
 	if s.Assignee == "" {
 		return p.account.Spec.Owner
 	}
-	part := compileText(fieldAssignee, s.Assignee)
+	part := p.cache.text(fieldAssignee, s.Assignee)
 	if part.err != nil || !follows(part.reads) {
 		return p.account.Spec.Owner
 	}

@@ -53,14 +53,14 @@ func (p *Playbook) observationFacts(v View, fired v1alpha1.MetricReference, even
 }
 
 // observedView is a view with the facts of the row that started a run.
-func observedView(run *v1alpha1.PlaybookRun, v View) View {
-	v.Facts = observedFacts(run, v.Facts)
+func (c *Cache) observedView(run *v1alpha1.PlaybookRun, v View) View {
+	v.Facts = c.observedFacts(run, v.Facts)
 	return v
 }
 
 // observedFacts are the facts as the texts of a run's steps see them: of the source whose observation started the run,
 // those of that row.
-func observedFacts(run *v1alpha1.PlaybookRun, facts value.Facts) value.Facts {
+func (c *Cache) observedFacts(run *v1alpha1.PlaybookRun, facts value.Facts) value.Facts {
 	o := run.Spec.Observation
 	if o == nil {
 		return facts
@@ -72,7 +72,7 @@ func observedFacts(run *v1alpha1.PlaybookRun, facts value.Facts) value.Facts {
 		}
 		seen[ref] = observation
 	}
-	for _, ref := range stepMetrics(run) {
+	for _, ref := range c.stepMetrics(run) {
 		if ref.Source != o.Source {
 			continue
 		}
@@ -90,10 +90,10 @@ func observedFacts(run *v1alpha1.PlaybookRun, facts value.Facts) value.Facts {
 }
 
 // stepMetrics returns the metrics that a run's steps read, sorted, each once.
-func stepMetrics(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
+func (c *Cache) stepMetrics(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
 	var metrics []v1alpha1.MetricReference
 	for i := range run.Spec.Steps {
-		for _, part := range compileStep(&run.Spec.Steps[i]) {
+		for _, part := range c.step(&run.Spec.Steps[i]) {
 			metrics = append(metrics, part.reads.Metrics...)
 		}
 	}

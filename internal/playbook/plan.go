@@ -25,6 +25,8 @@ type PlanInput struct {
 	View View
 	// Now is the moment to plan at.
 	Now time.Time
+	// Cache of compiled texts; nil compiles them anew.
+	Cache *Cache
 }
 
 // Plan is what a run does next, and how far it is.
@@ -126,6 +128,7 @@ type planner struct {
 	cancels bool
 	vars    *expr.Vars
 	plan    *Plan
+	cache   *Cache
 }
 
 // newPlanner prepares a plan.
@@ -139,10 +142,11 @@ func newPlanner(in PlanInput, days calendar) *planner {
 		calendar: days,
 		live:     live,
 		unjudged: in.Follow,
+		cache:    in.Cache,
 		before:   map[v1alpha1.StepName]v1alpha1.StepStatus{},
 		status:   map[v1alpha1.StepName]v1alpha1.StepStatus{},
 		tasks:    map[string]*v1alpha1.Task{},
-		vars:     stepVars(observedView(in.Run, live), in.Now),
+		vars:     stepVars(in.Cache.observedView(in.Run, live), in.Now),
 		plan: &Plan{
 			Status:         *in.Run.Status.DeepCopy(),
 			Resolved:       in.Cleared || in.Run.Status.ResolvedTime != nil,

@@ -70,7 +70,7 @@ func (p *planner) remember(status v1alpha1.StepStatus) {
 
 // begin makes the step's task, or finds that it must wait or be skipped.
 func (p *planner) begin(s *v1alpha1.PlaybookStep, status *v1alpha1.StepStatus) {
-	parts := compileStep(s)
+	parts := p.cache.step(s)
 	if status.ReadyTime == nil && waitsForOutcomes(parts) {
 		status.State = v1alpha1.StepWaiting
 		p.noteDates(s, nil)

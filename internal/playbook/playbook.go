@@ -28,6 +28,8 @@ type Playbook struct {
 	calendar   *v1alpha1.WorkCalendar
 	steps      []v1alpha1.PlaybookStep
 	reads      []v1alpha1.MetricReference
+	// keys of its episodes.
+	keys []episodeKey
 }
 
 // trigger is one compiled trigger.
@@ -71,6 +73,7 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 	}
 	metrics = append(metrics, p.ObservedMetrics()...)
 	p.reads = value.DistinctMetrics(metrics)
+	p.keys = p.episodeKeys()
 	return p, nil
 }
 

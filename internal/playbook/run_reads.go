@@ -7,9 +7,12 @@ import (
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
-// RunReads returns the metrics that a run's steps still read, sorted, each once: those of the steps whose task is yet to
+// RunReads returns the metrics that a run's steps still read, as ReadsOf does, without a cache.
+func RunReads(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference { return uncached.ReadsOf(run) }
+
+// ReadsOf returns the metrics that a run's steps still read, sorted, each once: those of the steps whose task is yet to
 // be made, and those of the doneWhen of tasks that are not over. What was made is not read again.
-func RunReads(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
+func (c *Cache) ReadsOf(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
 	status := map[v1alpha1.StepName]v1alpha1.StepStatus{}
 	for _, s := range run.Status.Steps {
 		status[s.Name] = s
@@ -22,9 +25,9 @@ func RunReads(run *v1alpha1.PlaybookRun) []v1alpha1.MetricReference {
 		switch {
 		case over(is.State):
 		case is.Task == "":
-			parts = compileStep(s)
+			parts = c.step(s)
 		case s.DoneWhen != "":
-			parts = []stepPart{compileExpression(fieldDoneWhen, s.DoneWhen)}
+			parts = []stepPart{c.expression(fieldDoneWhen, s.DoneWhen)}
 		}
 		for _, part := range parts {
 			if part.field == fieldDoneWhen {

@@ -119,32 +119,66 @@ func (p *planner) textError(s *v1alpha1.PlaybookStep, field string, err error) {
 func stepVars(v View, now time.Time) *expr.Vars {
 	vars := &expr.Vars{
 		Now: now, Location: v.location(), Account: v.Account, Health: v.Health,
-		Metrics:  map[v1alpha1.MetricReference]value.Value{},
+		Metrics:  make(map[v1alpha1.MetricReference]value.Value, len(v.Facts)),
 		Measures: map[string]expr.MeasureValue{},
 		Outcomes: map[string]string{},
 	}
-	for ref, observation := range v.Facts {
-		if observation.Value != nil {
-			vars.Metrics[ref] = *observation.Value
+	for ref := range v.Facts {
+		if known, ok := v.metric(ref); ok {
+			vars.Metrics[ref] = known
 		}
 	}
 	if v.Health == nil {
 		return vars
 	}
-	for _, f := range v.Health.Facts {
-		ref := v1alpha1.MetricReference{Source: f.Source, Metric: f.Metric}
-		observation, ok := v.Facts[ref]
-		if !ok || observation.Value != nil || observation.State != v1alpha1.ValueErrored || f.Value == "" {
-			continue
-		}
-		if remembered, err := value.Parse(observation.Type, f.Value); err == nil {
-			vars.Metrics[ref] = remembered
-		}
-	}
 	for _, m := range v.Health.Measures {
 		vars.Measures[m.Name] = measureValue(m)
 	}
 	return vars
+}
+
+// varsOf are those of the values of stepVars that one expression reads: all of them is much more work.
+func varsOf(v View, now time.Time, reads expr.Reads) *expr.Vars {
+	vars := &expr.Vars{Now: now, Location: v.location(), Account: v.Account, Health: v.Health, Outcomes: map[string]string{}}
+	if len(reads.Metrics) > 0 {
+		vars.Metrics = make(map[v1alpha1.MetricReference]value.Value, len(reads.Metrics))
+	}
+	for _, ref := range reads.Metrics {
+		if known, ok := v.metric(ref); ok {
+			vars.Metrics[ref] = known
+		}
+	}
+	if len(reads.Measures) == 0 || v.Health == nil {
+		return vars
+	}
+	vars.Measures = make(map[string]expr.MeasureValue, len(reads.Measures))
+	for _, m := range v.Health.Measures {
+		if slices.Contains(reads.Measures, m.Name) {
+			vars.Measures[m.Name] = measureValue(m)
+		}
+	}
+	return vars
+}
+
+// metric returns a metric as expressions see it; false where it has no value.
+func (v View) metric(ref v1alpha1.MetricReference) (value.Value, bool) {
+	observation, ok := v.Facts[ref]
+	switch {
+	case ok && observation.Value != nil:
+		return *observation.Value, true
+	case !ok || observation.State != v1alpha1.ValueErrored || v.Health == nil:
+		return value.Value{}, false
+	}
+	for i := range v.Health.Facts {
+		f := &v.Health.Facts[i]
+		if f.Source != ref.Source || f.Metric != ref.Metric || f.Value == "" {
+			continue
+		}
+		if remembered, err := value.Parse(observation.Type, f.Value); err == nil {
+			return remembered, true
+		}
+	}
+	return value.Value{}, false
 }
 
 // measureValue is a measure as expressions see it. A status does not say which type a value had: what reads as a number

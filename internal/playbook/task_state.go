@@ -6,7 +6,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/expr"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -84,7 +83,8 @@ func (p *planner) doneWhen(s *v1alpha1.PlaybookStep) bool {
 	if s.DoneWhen == "" || p.unjudged {
 		return false
 	}
-	program, err := expr.CompileBool(expr.ContextStep, s.DoneWhen)
+	part := p.cache.expression(fieldDoneWhen, s.DoneWhen)
+	program, err := part.program, part.err
 	if err != nil {
 		return false
 	}
@@ -100,7 +100,7 @@ func (p *planner) doneWhen(s *v1alpha1.PlaybookStep) bool {
 	if _, why := p.live.known(reads); why != "" {
 		return false
 	}
-	vars := stepVars(p.live, p.now)
+	vars := varsOf(p.live, p.now, reads)
 	vars.Outcomes = p.vars.Outcomes
 	holds, err := program.EvalBool(vars)
 	return err == nil && holds

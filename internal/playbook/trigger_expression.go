@@ -40,7 +40,7 @@ func expressionCondition(program *expr.Program, shown string) condition {
 		if reads.Time {
 			next = value.Earliest(next, value.NextDay(v.Now, v.location()))
 		}
-		vars := stepVars(v, v.Now)
+		vars := varsOf(v, v.Now, reads)
 		holds, err := program.EvalBool(vars)
 		if err != nil {
 			return judgement{reason: fmt.Sprintf("expression cannot be judged: %s: %v", shown, err), next: next}

@@ -4,6 +4,7 @@ import (
 	"math/big"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -17,6 +18,15 @@ type Child struct {
 	ARR int64
 	// Partial is true while weight is out of the score because a source cannot be read.
 	Partial bool
+}
+
+// ChildOf is what is taken of an account below another one. It is partial while weight is out of its score.
+func ChildOf(a *v1alpha1.Account, partial bool) Child {
+	child := Child{Name: a.Name, ARR: account.TotalARR(a), Partial: partial}
+	if h := a.Status.Health; h != nil {
+		child.Score = h.Score
+	}
+	return child
 }
 
 // observeChildren makes one value of the scores of the children. While one of them is partial the value is Errored: the

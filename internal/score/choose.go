@@ -19,7 +19,8 @@ type Candidate struct {
 	Priority int32
 	// Created is when the model was made; among equal priorities the older wins.
 	Created time.Time
-	// Selector of the accounts that it scores.
+	// Selector of the accounts that it scores. Nil where it cannot be read: whom it chooses is not known then, and the model
+	// keeps the accounts that it scores.
 	Selector *account.Selector
 }
 
@@ -42,8 +43,16 @@ type Choice struct {
 // Choose returns the candidate that scores an account: of those whose selector matches, the one with the highest
 // priority, then the older, then the first by name. It reports false where none matches.
 func Choose(candidates []Candidate, a *v1alpha1.Account) (Choice, bool) {
-	matching := slices.DeleteFunc(slices.Clone(candidates), func(c Candidate) bool { return !c.Selector.Matches(a) })
-	slices.SortFunc(matching, compareCandidates)
+	var matching []Candidate
+	for _, c := range candidates {
+		if c.keeps(a) {
+			return Choice{c, "which scored it before its selector became one that cannot be read"}, true
+		}
+		if c.Selector != nil && c.Selector.Matches(a) {
+			matching = append(matching, c)
+		}
+	}
+	SortCandidates(matching)
 	switch len(matching) {
 	case 0:
 		return Choice{}, false
@@ -52,6 +61,23 @@ func Choose(candidates []Candidate, a *v1alpha1.Account) (Choice, bool) {
 	default:
 		return Choice{matching[0], matching[0].Before(matching[1])}, true
 	}
+}
+
+// SortCandidates sorts candidates, the one that wins first.
+func SortCandidates(candidates []Candidate) { slices.SortFunc(candidates, compareCandidates) }
+
+// First returns which of some candidates scores an account, as Choose does, by number; -1 where none does. They are sorted
+// by SortCandidates.
+func First(sorted []Candidate, a *v1alpha1.Account) int {
+	if i := slices.IndexFunc(sorted, func(c Candidate) bool { return c.keeps(a) }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(sorted, func(c Candidate) bool { return c.Selector != nil && c.Selector.Matches(a) })
+}
+
+// keeps reports whether a candidate whose selector cannot be read holds on to an account.
+func (c Candidate) keeps(a *v1alpha1.Account) bool {
+	return c.Selector == nil && ModelOf(a.Status.Health) == c.Name
 }
 
 // Before says why a candidate comes before another that selects the same account.

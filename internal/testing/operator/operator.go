@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ type Options struct {
 	DataRoot string
 	// MetricsAddress serves metrics. Empty: a free port of this machine.
 	MetricsAddress string
+	// CertDir is the folder of the certificate that metrics, and what the sources gave, are served with to those who may read
+	// them. A new one is put there. Empty: metrics are served to everybody who reaches them, and nothing else is.
+	CertDir string
 	// Args are flags in addition.
 	Args []string
 }
@@ -39,8 +43,12 @@ type Options struct {
 // Operator is a running operator.
 type Operator struct {
 	*process.Process
+	// URL is the address of the server of metrics and snapshots.
+	URL string
 	// MetricsURL is where it serves its metrics.
 	MetricsURL string
+	// CA is a file with the certificate to trust it by; empty where metrics are served plainly.
+	CA string
 }
 
 // Start runs the operator and returns when it is ready. Stop ends it.
@@ -54,18 +62,25 @@ func Start(ctx context.Context, o Options) (*Operator, error) {
 			return nil, err
 		}
 	}
+	scheme, serving := "http://", []string{"--metrics-secure=false"} // readable with a browser; only this machine reaches the address
+	ca := ""
+	if o.CertDir != "" {
+		scheme, serving = "https://", []string{"--metrics-secure", "--metrics-cert-dir=" + o.CertDir}
+		if ca, err = certificate(o.CertDir); err != nil {
+			return nil, fmt.Errorf("make the certificate of the metrics: %w", err)
+		}
+	}
 	p, err := process.Start(ctx, process.Spec{
 		Name:    "the operator",
 		Path:    o.Program,
 		LogFile: o.LogFile,
-		Args: append([]string{
+		Args: slices.Concat([]string{
 			"--kubeconfig=" + o.Kubeconfig,
 			"--leader-elect=false", // it is alone, and a restart need not wait for a lease to run out
 			"--data-root=" + o.DataRoot,
 			"--metrics-bind-address=" + o.MetricsAddress,
-			"--metrics-secure=false", // readable with a browser; only this machine reaches the address
 			"--health-probe-bind-address=" + probes,
-		}, o.Args...),
+		}, serving, o.Args),
 		Ready: func(ctx context.Context) error {
 			for _, probe := range []string{"/healthz", "/readyz"} {
 				if _, err := get(ctx, "http://"+probes+probe); err != nil {
@@ -80,10 +95,11 @@ func Start(ctx context.Context, o Options) (*Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Operator{Process: p, MetricsURL: "http://" + o.MetricsAddress + "/metrics"}, nil
+	url := scheme + o.MetricsAddress
+	return &Operator{Process: p, URL: url, MetricsURL: url + "/metrics", CA: ca}, nil
 }
 
-// Metrics returns the operator's metrics in the Prometheus text format.
+// Metrics returns the operator's metrics in the Prometheus text format, where they are served plainly.
 func (o *Operator) Metrics(ctx context.Context) (string, error) { return get(ctx, o.MetricsURL) }
 
 func loopbackAddress(ctx context.Context) (string, error) {

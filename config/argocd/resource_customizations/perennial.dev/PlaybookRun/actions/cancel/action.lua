@@ -1,0 +1,2 @@
+obj.spec.cancel = {reason = "canceled in Argo CD"}
+return obj

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/fleet"
+	"github.com/perennial-dev/perennial/internal/preview"
+)
+
+func TestARedactedProblemNamesNoRow(t *testing.T) {
+	r := &planReport{}
+	r.Problems = []preview.Problem{{Kind: "AccountSet", Name: "customers", Message: "2 rows would be rejected: 0016g00777: no name; 0016g00778: no name"}}
+	want := []preview.Problem{{Kind: "AccountSet", Name: "customers", Message: "2 rows would be rejected"}}
+	if diff := cmp.Diff(want, newRedactor(r).report(r).Problems); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACaptionOfAFoldedListIsText(t *testing.T) {
+	p := manyChanges()
+	for i := range p.Moves {
+		p.Moves[i].After.Band = "<img src=x> @octocat"
+	}
+	text := inForm(t, fixtureReport(p, false), formatMarkdown)
+	if strings.Contains(text, "<img") || strings.Contains(text, "@octocat") || !strings.Contains(text, "<summary>") {
+		t.Errorf("a band's name is HTML, or a mention:\n%s", text[:min(len(text), 3000)])
+	}
+}
+
+func TestPruneLeavesWhatASetMade(t *testing.T) {
+	account := func(name, set string) *v1alpha1.Account {
+		a := &v1alpha1.Account{}
+		a.Name, a.Labels = name, map[string]string{v1alpha1.LabelAccountSet: set}
+		return a
+	}
+	base := &fleet.World{Accounts: []*v1alpha1.Account{account("by-hand", ""), account("by-set", "customers")}}
+	files := &fleet.World{Accounts: []*v1alpha1.Account{account("new", "")}}
+	head, missing := planOverlay(base, files, true)
+	var names []string
+	for _, a := range head.Accounts {
+		names = append(names, a.Name)
+	}
+	if diff := cmp.Diff([]string{"by-set", "new"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"Account/by-hand"}, missing); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,45 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/accountset"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// World is what there is in one namespace: the configuration, the accounts, the work on them, and what sources gave. What
+// has no status here, such as a file of a git repository, is as a person wrote it.
+type World struct {
+	// Namespace that all of it is in.
+	Namespace string
+	// Accounts with their statuses, as far as they have any. The rest of the fields hold each kind likewise.
+	Accounts    []*v1alpha1.Account
+	AccountSets []*v1alpha1.AccountSet
+	DataSources []*v1alpha1.DataSource
+	Models      []*v1alpha1.HealthScoreModel
+	Playbooks   []*v1alpha1.Playbook
+	Notifiers   []*v1alpha1.Notifier
+	Runs        []*v1alpha1.PlaybookRun
+	Tasks       []*v1alpha1.Task
+	// Sources are what the DataSources of this world gave; nil is nothing at all.
+	Sources Sources
+	// Location is the time zone of days; nil is UTC.
+	Location *time.Location
+}
+
+// Sources answer what the sources of one namespace gave, as its DataSources declare it.
+type Sources interface {
+	// Facts returns what is known of an account, one observation for each read. What nothing is held of is Errored.
+	Facts(a *v1alpha1.Account, reads []v1alpha1.MetricReference) value.Facts
+	// Events returns the rows of an account in a source, each an event.
+	Events(a *v1alpha1.Account, source string) value.Events
+	// Known reports whether anything is held of a metric of an account: a value, or that the source has none. It is false
+	// for a metric that no read has given yet.
+	Known(a *v1alpha1.Account, ref v1alpha1.MetricReference) bool
+	// Rows returns the rows of a source for the accounts that a set makes of them, sorted by id, and whether it was read
+	// completely: without that nothing may be made of it.
+	Rows(source string) (rows []accountset.SourceRow, complete bool)
+	// ReadTime is when a source was read; zero where it was not, or nobody knows.
+	ReadTime(source string) time.Time
+}

@@ -1,0 +1,232 @@
+package preview
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
+	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/score"
+	"github.com/perennial-dev/perennial/internal/value"
+)
+
+// configChanges lists the objects of the configuration that the change touches.
+func (c *comparison) configChanges() {
+	compareKind(c, "AccountSet", c.in.Base.AccountSets, c.configured.AccountSets, func(o *v1alpha1.AccountSet) any { return &o.Spec })
+	compareKind(c, "DataSource", c.in.Base.DataSources, c.configured.DataSources, func(o *v1alpha1.DataSource) any { return &o.Spec })
+	compareKind(c, "HealthScoreModel", c.in.Base.Models, c.configured.Models, func(o *v1alpha1.HealthScoreModel) any { return &o.Spec })
+	compareKind(c, "Notifier", c.in.Base.Notifiers, c.configured.Notifiers, func(o *v1alpha1.Notifier) any { return &o.Spec })
+	compareKind(c, "Playbook", c.in.Base.Playbooks, c.configured.Playbooks, func(o *v1alpha1.Playbook) any { return &o.Spec })
+	slices.SortFunc(c.preview.Config, func(a, b ConfigChange) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+}
+
+// compareKind compares the objects of one kind.
+func compareKind[T any, P object[T]](c *comparison, kind string, base, head []P, spec func(P) any) {
+	before := make(map[string]P, len(base))
+	for _, o := range base {
+		before[o.GetName()] = o
+	}
+	for _, o := range head {
+		was, ok := before[o.GetName()]
+		delete(before, o.GetName())
+		if !ok {
+			c.preview.Config = append(c.preview.Config, ConfigChange{Kind: kind, Name: o.GetName(), Action: Created})
+			continue
+		}
+		if was == o {
+			continue
+		}
+		change := ConfigChange{Kind: kind, Name: o.GetName(), Action: Updated}
+		change.Fields, change.More = fieldChanges(content(was.GetLabels(), was.GetAnnotations(), spec(was)), content(o.GetLabels(), o.GetAnnotations(), spec(o)), maxFields)
+		if len(change.Fields) > 0 {
+			c.preview.Config = append(c.preview.Config, change)
+		}
+	}
+	for name := range before {
+		c.preview.Config = append(c.preview.Config, ConfigChange{Kind: kind, Name: name, Action: Deleted})
+	}
+}
+
+// facts says how old what is known of the sources is.
+func (c *comparison) facts() {
+	for _, ds := range c.configured.DataSources {
+		facts := Facts{Source: ds.Name}
+		if c.configured.Sources != nil {
+			if read := c.configured.Sources.ReadTime(ds.Name); !read.IsZero() {
+				facts.ReadTime = &read
+				facts.Age = age(c.now.Sub(read))
+			}
+		}
+		c.preview.Facts = append(c.preview.Facts, facts)
+	}
+}
+
+// age writes for how long something has been so: its largest unit, and the next one while it is short.
+func age(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		d = d.Truncate(time.Second)
+	case d < value.Day:
+		d = d.Truncate(time.Minute)
+	default:
+		d = d.Truncate(time.Hour)
+	}
+	return string(value.FormatDuration(d))
+}
+
+// references notes the models and playbooks of the head that read what is not there. Their accounts are evaluated all the
+// same, as the operator does: what is not there cannot be read.
+func (c *comparison) references() {
+	declared := map[v1alpha1.MetricReference]bool{}
+	sources := map[string]bool{}
+	for _, ds := range c.configured.DataSources {
+		sources[ds.Name] = true
+		for i := range ds.Spec.Metrics {
+			declared[v1alpha1.MetricReference{Source: ds.Name, Metric: ds.Spec.Metrics[i].Name}] = true
+		}
+	}
+	missing := func(kind, name, path string, ref v1alpha1.MetricReference) {
+		switch {
+		case !sources[ref.Source]:
+			c.problem(kind, name, "%s: DataSource %s is not there", path, ref.Source)
+		case !declared[ref]:
+			c.problem(kind, name, "%s: metric %s of DataSource %s is not there", path, ref.Metric, ref.Source)
+		}
+	}
+	for _, m := range c.configured.Models {
+		if compiled, err := score.Compile(m); err == nil {
+			for _, read := range compiled.ReadsAt() {
+				missing("HealthScoreModel", m.Name, read.Path, read.Ref)
+			}
+		}
+	}
+	for _, pb := range c.configured.Playbooks {
+		for _, read := range playbookReads(pb) {
+			missing("Playbook", pb.Name, read.path, read.ref)
+		}
+	}
+}
+
+// readAt is a metric and what of a playbook reads it, as a path of a field and in words.
+type readAt struct {
+	path, words string
+	ref         v1alpha1.MetricReference
+}
+
+// playbookReads returns the metrics that a playbook reads: its triggers', then those of its steps. It reads none where it
+// does not compile.
+func playbookReads(pb *v1alpha1.Playbook) []readAt {
+	compiled, err := playbook.Compile(pb)
+	if err != nil {
+		return nil
+	}
+	var reads []readAt
+	for i := range pb.Spec.Triggers {
+		t := &pb.Spec.Triggers[i]
+		path := "spec.triggers[" + t.Name + "]"
+		for _, ref := range triggerReads(t) {
+			reads = append(reads, readAt{path, "trigger " + t.Name, ref})
+		}
+	}
+	for _, ref := range compiled.Reads() {
+		if !slices.ContainsFunc(reads, func(r readAt) bool { return r.ref == ref }) {
+			reads = append(reads, readAt{"spec.steps", "steps", ref})
+		}
+	}
+	return reads
+}
+
+// triggerReads returns the metrics that a trigger reads.
+func triggerReads(t *v1alpha1.Trigger) []v1alpha1.MetricReference {
+	var from v1alpha1.ValueFrom
+	switch {
+	case t.Value != nil:
+		from = t.Value.From
+	case t.NoData != nil:
+		from = t.NoData.From
+	case t.Expression != "":
+		if program, err := expr.CompileBool(expr.ContextTrigger, t.Expression); err == nil {
+			return program.Reads().Metrics
+		}
+	}
+	if from.Source == "" {
+		return nil
+	}
+	return []v1alpha1.MetricReference{{Source: from.Source, Metric: from.Metric}}
+}
+
+// noData lists what the head reads of accounts and nothing is known of yet.
+func (c *comparison) noData() {
+	type reader struct {
+		name string
+		ref  v1alpha1.MetricReference
+	}
+	accounts := map[reader]int{}
+	readers := c.readers()
+	for _, a := range c.head.Accounts() {
+		unknown := c.head.Unknown(a.Name)
+		if len(unknown) == 0 {
+			continue
+		}
+		under := map[string]bool{}
+		model, playbooks := c.head.Under(a.Name)
+		if model != nil {
+			under["HealthScoreModel/"+model.Name] = true
+		}
+		for _, pb := range playbooks {
+			under["Playbook/"+pb.Name] = true
+		}
+		for name := range under {
+			for _, read := range readers[name] {
+				if slices.Contains(unknown, read.ref) {
+					accounts[reader{name + " " + read.words, read.ref}]++
+				}
+			}
+		}
+	}
+	for r, n := range accounts {
+		c.preview.NoData = append(c.preview.NoData, NoData{Reader: r.name, Source: r.ref.Source, Metric: r.ref.Metric, Accounts: n})
+	}
+	slices.SortFunc(c.preview.NoData, func(a, b NoData) int {
+		return cmp.Or(cmp.Compare(a.Reader, b.Reader), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Metric, b.Metric))
+	})
+}
+
+// readers returns what each model and playbook of the head reads.
+func (c *comparison) readers() map[string][]readAt {
+	readers := map[string][]readAt{}
+	for _, m := range c.configured.Models {
+		compiled, err := score.Compile(m)
+		if err != nil {
+			continue
+		}
+		for _, read := range compiled.ReadsAt() {
+			words := readAt{words: wordsOf(read.Path), ref: read.Ref}
+			if name := "HealthScoreModel/" + m.Name; !slices.Contains(readers[name], words) {
+				readers[name] = append(readers[name], words)
+			}
+		}
+	}
+	for _, pb := range c.configured.Playbooks {
+		for _, read := range playbookReads(pb) {
+			read.path = ""
+			if name := "Playbook/" + pb.Name; !slices.Contains(readers[name], read) {
+				readers[name] = append(readers[name], read)
+			}
+		}
+	}
+	return readers
+}
+
+// wordsOf names what of a model reads a metric: measure dau-mau of spec.measures[dau-mau].from.
+func wordsOf(path string) string {
+	for _, part := range []struct{ list, word string }{{"spec.measures[", "measure"}, {"spec.rules[", "rule"}} {
+		if name, ok := cutBetween(path, part.list, "]"); ok {
+			return fmt.Sprintf("%s %s", part.word, name)
+		}
+	}
+	return path
+}

@@ -1,0 +1,187 @@
+package preview
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+)
+
+const (
+	// maxFields is how many fields a change shows.
+	maxFields = 10
+	// maxText is how many characters of a value a change shows.
+	maxText = 80
+)
+
+// fieldChanges returns the fields in which two contents differ, by path, and how many there are beyond the first few.
+func fieldChanges(before, after map[string]any, limit int) (fields []FieldChange, more int) {
+	differ(&fields, "", before, after)
+	slices.SortStableFunc(fields, func(a, b FieldChange) int { return cmp.Compare(a.Path, b.Path) })
+	if len(fields) > limit {
+		return fields[:limit], len(fields) - limit
+	}
+	return fields, 0
+}
+
+// differ compares two values. What is there on one side alone is one difference, not one for each field in it.
+func differ(out *[]FieldChange, path string, before, after any) {
+	switch {
+	case before == nil && after == nil:
+		return
+	case before == nil || after == nil:
+		*out = append(*out, FieldChange{Path: path, Before: short(before), After: short(after)})
+		return
+	}
+	b, isMap := before.(map[string]any)
+	if a, ok := after.(map[string]any); ok && isMap {
+		for _, name := range keysOf(b, a) {
+			differ(out, join(path, name), b[name], a[name])
+		}
+		return
+	}
+	bl, isList := before.([]any)
+	al, ok := after.([]any)
+	switch {
+	case !isList || !ok:
+		if text, other := short(before), short(after); plain(before) != plain(after) {
+			*out = append(*out, FieldChange{Path: path, Before: text, After: other})
+		}
+	case keyed(bl) && keyed(al):
+		bm, am := byKey(bl), byKey(al)
+		for _, name := range keysOf(bm, am) {
+			differ(out, path+"["+name+"]", bm[name], am[name])
+		}
+	case plain(sortedList(bl)) != plain(sortedList(al)):
+		*out = append(*out, FieldChange{Path: path, Before: short(before), After: short(after)})
+	}
+}
+
+// join writes the path of a field; a name that is no word is quoted as a key.
+func join(path, name string) string {
+	if strings.ContainsAny(name, "./[]") {
+		return path + "[" + name + "]"
+	}
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func keysOf(a, b map[string]any) []string {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// listKeys are the fields that tell the items of our lists apart: those are lists of listType=map, whose order says nothing.
+var listKeys = []string{"name", "metric", "value"}
+
+// keyOf returns what tells an item of a list from the others; empty where nothing does.
+func keyOf(item any) string {
+	object, ok := item.(map[string]any)
+	if !ok {
+		return ""
+	}
+	for _, key := range listKeys {
+		if text, ok := object[key].(string); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// keyed reports whether the items of a list can be told apart.
+func keyed(list []any) bool {
+	seen := map[string]bool{}
+	for _, item := range list {
+		key := keyOf(item)
+		if key == "" || seen[key] {
+			return false
+		}
+		seen[key] = true
+	}
+	return true
+}
+
+func byKey(list []any) map[string]any {
+	out := make(map[string]any, len(list))
+	for _, item := range list {
+		out[keyOf(item)] = item
+	}
+	return out
+}
+
+// sortedList returns a list of texts in order: of these, our lists are sets. Any other stays as it is.
+func sortedList(list []any) []any {
+	if slices.ContainsFunc(list, func(item any) bool { _, ok := item.(string); return !ok }) {
+		return list
+	}
+	return slices.SortedFunc(slices.Values(list), func(a, b any) int { return cmp.Compare(a.(string), b.(string)) })
+}
+
+// plain writes a value in full.
+func plain(v any) string {
+	if text, ok := v.(string); ok {
+		return text
+	}
+	content, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(content)
+}
+
+// short writes a value in one short line.
+func short(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		if v == "" {
+			return `""`
+		}
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	text := strings.Join(strings.Fields(plain(v)), " ")
+	if characters := []rune(text); len(characters) > maxText {
+		return string(characters[:maxText]) + "..."
+	}
+	return text
+}
+
+// content returns what people write of an object: labels, annotations and spec.
+func content(labels, annotations map[string]string, spec any) map[string]any {
+	out := map[string]any{}
+	metadata := map[string]any{}
+	for name, texts := range map[string]map[string]string{"labels": labels, "annotations": annotations} {
+		if len(texts) == 0 {
+			continue
+		}
+		all := make(map[string]any, len(texts))
+		for key, text := range texts {
+			all[key] = text
+		}
+		metadata[name] = all
+	}
+	if len(metadata) > 0 {
+		out["metadata"] = metadata
+	}
+	if written, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec); err == nil {
+		out["spec"] = written
+	}
+	return out
+}
+
+// accountContent is what people and sets write of an account.
+func accountContent(a *v1alpha1.Account) map[string]any {
+	return content(a.Labels, a.Annotations, &a.Spec)
+}
