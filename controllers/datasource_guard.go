@@ -112,17 +112,10 @@ func (p *sourcePass) isText(metric string) bool {
 }
 
 // maxDrop returns how many percent fewer rows are accepted.
-func (p *sourcePass) maxDrop() int64 {
-	if p.ds.Spec.MaxRowDropPercent == nil {
-		return observe.DefaultMaxRowDropPercent
-	}
-	return int64(*p.ds.Spec.MaxRowDropPercent)
-}
+func (p *sourcePass) maxDrop() int64 { return observe.MaxRowDropPercent(p.ds) }
 
 // fewer reports whether a number is too far below an earlier one.
-func (p *sourcePass) fewer(before, after int64) bool {
-	return (before-after)*100 > before*p.maxDrop()
-}
+func (p *sourcePass) fewer(before, after int64) bool { return observe.TooFew(p.ds, before, after) }
 
 // approval is the id of the one drop that somebody may let pass: from the last accepted read, to this size. The time of
 // that read is part of it, so that an annotation that is left behind does not approve the next such drop.

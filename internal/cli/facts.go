@@ -72,7 +72,7 @@ func (o *factsOptions) fromEnvironment() {
 // look at the snapshot's World for it.
 func (o *factsOptions) take(ctx context.Context, namespace string) (*snapshot.Snapshot, error) {
 	if o.file != "" {
-		return o.read()
+		return o.read() //nolint:contextcheck // a file is read without one
 	}
 	o.fromEnvironment()
 	if namespace == "" {

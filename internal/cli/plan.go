@@ -87,9 +87,14 @@ func (o *planOptions) run(c *cobra.Command) error {
 	if err := errors.Join(o.out.check(), o.check()); err != nil {
 		return err
 	}
+	release := o.frugal()
+	defer release()
 	in, err := o.input(c.Context())
 	if err != nil {
 		return err
+	}
+	if len(in.Base.Accounts) > frugalAccounts {
+		release()
 	}
 	o.progress("Working out what happens to %s …", planMany(len(in.Base.Accounts), "account"))
 	p, err := preview.Run(in.Input)

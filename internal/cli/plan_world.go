@@ -5,10 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/fleet"
 	"github.com/perennial-dev/perennial/internal/lint"
 	"github.com/perennial-dev/perennial/internal/manifest"
@@ -136,9 +142,98 @@ func (o *planOptions) againstCluster(ctx context.Context, set *manifest.Set) (*p
 	if !o.prune {
 		in.notInFiles = missing
 	}
-	head.Sources = s.Sources(head.DataSources, set.ConfigMaps(namespace)) //nolint:contextcheck // it reads from memory
-	in.Base, in.Head = inUTC(s.World), inUTC(head)
+	rows := set.ConfigMaps(namespace)
+	if s.From == snapshot.Statuses {
+		if err := o.rowsOfCluster(ctx, s, head, rows, in); err != nil {
+			return nil, err
+		}
+	} else {
+		head.Sources = s.Sources(head.DataSources, rows) //nolint:contextcheck // it reads from memory
+		head.Reread = planReread(head.DataSources, nil, rows)
+	}
+	in.follow(s.World, head)
 	return in, nil
+}
+
+// follow takes up the two worlds, of which the second one's sources are read after the first one's.
+func (in *planInput) follow(base, head *fleet.World) {
+	refused := snapshot.After(head.Sources, base.Sources)() //nolint:contextcheck // it reads from memory
+	if len(refused) > 0 {
+		in.warnings = append(in.warnings, fmt.Sprintf("far fewer rows than before in %s: the operator would refuse them (spec.maxRowDropPercent) until somebody approves, and the last ones stand", planList(refused)))
+	}
+	in.Base, in.Head = inUTC(base), inUTC(head)
+}
+
+// rowsOfCluster has both worlds read the rows that lie in ConfigMaps: those of the cluster, and in their place those of the
+// files. Rows of files whose counterpart in the cluster nobody can see are left alone: everything in them would seem new.
+func (o *planOptions) rowsOfCluster(ctx context.Context, s *snapshot.Snapshot, head *fleet.World, files map[string]map[string]string, in *planInput) error {
+	there, unseen := map[string]map[string]string{}, []string{}
+	for _, ds := range s.World.DataSources {
+		if ds.Spec.ConfigMap == nil {
+			continue
+		}
+		name := ds.Spec.ConfigMap.Name
+		data, seen, err := o.configMap(ctx, s.World.Namespace, name)
+		if err != nil {
+			return err
+		}
+		if _, ours := files[name]; ours && !seen {
+			unseen = append(unseen, ds.Name)
+			delete(files, name)
+		}
+		if data != nil {
+			there[name] = data
+		}
+	}
+	if len(unseen) > 0 {
+		in.warnings = append(in.warnings, fmt.Sprintf("the rows that the files have for %s are not looked at: those in the cluster cannot be seen from here, and everything would seem new; take a snapshot with --operator", planList(unseen)))
+	}
+	then := maps.Clone(there)
+	maps.Copy(then, files)
+	s.World.Sources = s.Sources(s.World.DataSources, there) //nolint:contextcheck // it reads from memory
+	head.Sources = s.Sources(head.DataSources, then)        //nolint:contextcheck // it reads from memory
+	head.Reread = planReread(head.DataSources, there, then)
+	return nil
+}
+
+// configMap returns what is in a ConfigMap of the cluster; nil where it is not there. It is not seen where there is no cluster
+// to ask, or where it does not tell.
+func (o *planOptions) configMap(ctx context.Context, namespace, name string) (data map[string]string, seen bool, err error) {
+	if o.facts.file != "" {
+		return nil, false, nil
+	}
+	c, err := o.client()
+	if err != nil {
+		return nil, false, err
+	}
+	var object corev1.ConfigMap
+	switch err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &object); {
+	case apierrors.IsNotFound(err):
+		return nil, true, nil
+	case apierrors.IsForbidden(err):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("read the ConfigMap %s of the cluster: %w", name, err)
+	}
+	data = map[string]string{}
+	maps.Copy(data, object.Data)
+	for key, bytes := range object.BinaryData {
+		data[key] = string(bytes)
+	}
+	return data, true, nil
+}
+
+// planReread names the sources whose rows lie in another text than before.
+func planReread(declared []*v1alpha1.DataSource, before, after map[string]map[string]string) map[string]bool {
+	reread := map[string]bool{}
+	for _, ds := range declared {
+		if from := ds.Spec.ConfigMap; from != nil {
+			was, held := before[from.Name][from.Key]
+			is, given := after[from.Name][from.Key]
+			reread[ds.Name] = held != given || was != is
+		}
+	}
+	return reread
 }
 
 // take takes the snapshot that the files are laid over.
@@ -204,7 +299,8 @@ func (o *planOptions) againstFolder(ctx context.Context, set *manifest.Set) (*pl
 		base.Sources = s.Sources(base.DataSources, baseMaps) //nolint:contextcheck // it reads from memory
 		head.Sources = s.Sources(head.DataSources, headMaps) //nolint:contextcheck // it reads from memory
 	}
-	in.Base, in.Head = inUTC(base), inUTC(head)
+	head.Reread = planReread(head.DataSources, baseMaps, headMaps)
+	in.follow(base, head)
 	return in, nil
 }
 

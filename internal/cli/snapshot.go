@@ -67,8 +67,12 @@ func (a *app) writeSnapshot(ctx context.Context, facts *factsOptions, file strin
 	return nil
 }
 
-// writeSnapshotFile writes a file that is there whole or not at all, and that nobody else can read.
+// writeSnapshotFile writes a file that is there whole or not at all, and that nobody else can read. What is no file, such as a
+// pipe, is written to as it is.
 func writeSnapshotFile(file string, s *snapshot.Snapshot) (err error) {
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return writeSnapshotInto(file, s)
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // mode 0600
 	if err != nil {
 		return err
@@ -79,18 +83,8 @@ func writeSnapshotFile(file string, s *snapshot.Snapshot) (err error) {
 			err = errors.Join(fmt.Errorf("write %s: %w", file, err), os.Remove(temporary.Name()))
 		}
 	}()
-	var w io.Writer = temporary
-	compressed := gzip.NewWriter(temporary)
-	if strings.HasSuffix(file, ".gz") {
-		w = compressed
-	}
-	if err := snapshot.Write(w, s); err != nil {
+	if err := packSnapshot(temporary, file, s); err != nil {
 		return err
-	}
-	if strings.HasSuffix(file, ".gz") {
-		if err := compressed.Close(); err != nil {
-			return err
-		}
 	}
 	if err := temporary.Sync(); err != nil {
 		return err
@@ -99,4 +93,25 @@ func writeSnapshotFile(file string, s *snapshot.Snapshot) (err error) {
 		return err
 	}
 	return os.Rename(temporary.Name(), file)
+}
+
+// packSnapshot writes a snapshot, compressed where the name of the file says so.
+func packSnapshot(w io.Writer, file string, s *snapshot.Snapshot) error {
+	if !strings.HasSuffix(file, ".gz") {
+		return snapshot.Write(w, s)
+	}
+	compressed := gzip.NewWriter(w)
+	return errors.Join(snapshot.Write(compressed, s), compressed.Close())
+}
+
+// writeSnapshotInto writes a snapshot into what is there.
+func writeSnapshotInto(file string, s *snapshot.Snapshot) error {
+	out, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(packSnapshot(out, file, s), out.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return nil
 }

@@ -227,8 +227,11 @@ func TestWhatIsTestedAndWhatIsNot(t *testing.T) {
 		}, nil, "ok     base/tests/drop_test.yaml  1 test\n1 passed\n", ExitOK},
 		"nothing to test":   {map[string]string{"drop_test.yaml": passing}, nil, "ERROR  drop_test.yaml\n  drop_test.yaml: nothing to test: there is no HealthScoreModel and no Playbook in the files under test\n0 passed, 1 file cannot be tested\n", ExitError},
 		"no such time zone": {map[string]string{"playbook.yaml": unitFiles["playbook.yaml"], "drop_test.yaml": "timeZone: Mars/Olympus\n" + passing}, nil, "ERROR  drop_test.yaml\n  drop_test.yaml: timeZone: there is no time zone \"Mars/Olympus\": write Europe/Berlin, or UTC\n0 passed, 1 file cannot be tested\n", ExitError},
-		"several namespaces": {map[string]string{"a.yaml": strings.Replace(other, "NS", "a", 1), "b.yaml": strings.Replace(other, "NS", "b", 1), "drop_test.yaml": passing}, nil,
-			"ERROR  drop_test.yaml\n  drop_test.yaml: the files under test have objects of the namespaces a, b: say which with namespace: a\n0 passed, 1 file cannot be tested\n", ExitError},
+		"several namespaces": {
+			map[string]string{"a.yaml": strings.Replace(other, "NS", "a", 1), "b.yaml": strings.Replace(other, "NS", "b", 1), "drop_test.yaml": passing},
+			nil,
+			"ERROR  drop_test.yaml\n  drop_test.yaml: the files under test have objects of the namespaces a, b: say which with namespace: a\n0 passed, 1 file cannot be tested\n", ExitError,
+		},
 		"one of several": {map[string]string{"a.yaml": strings.Replace(other, "NS", "a", 1), "b.yaml": strings.Replace(other, "NS", "b", 1), "drop_test.yaml": "namespace: b\n" + passing}, nil, "ok     drop_test.yaml  1 test\n1 passed\n", ExitOK},
 	}
 	for name, test := range tests {

@@ -152,10 +152,19 @@ func (f *Fleet) DeleteAccount(name string) {
 	}
 	for _, w := range c.runs {
 		delete(f.runs, w.run.Name)
+		f.giveBack(w.run)
 	}
 	delete(f.customers, name)
 	f.ordered = nil
 	f.unrelate(c.account)
+}
+
+// giveBack frees the place of the day of a run that is gone with its account: nothing remembers any more that it began.
+func (f *Fleet) giveBack(run *v1alpha1.PlaybookRun) {
+	started := f.started[run.Spec.PlaybookRef.Name]
+	if i := slices.IndexFunc(started, run.CreationTimestamp.Time.Equal); i >= 0 {
+		f.started[run.Spec.PlaybookRef.Name] = slices.Delete(slices.Clone(started), i, i+1)
+	}
 }
 
 // SetFacts says what sources give of an account from now on: its facts, and the rows of the sources whose observations a

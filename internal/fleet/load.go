@@ -116,19 +116,21 @@ func (f *Fleet) Fork() *Fleet {
 	for i, c := range f.all() {
 		again := &customers[i]
 		*again = *c
-		if len(c.runs) > 0 {
-			again.runs = make([]*work, len(c.runs))
-			for k, w := range c.runs {
-				works[0] = *w
-				again.runs[k], works = &works[0], works[1:]
-				fork.runs[w.run.Name] = again.runs[k]
-			}
+		again.runs = slices.Clone(c.runs) // of none, too: there may be room for one
+		for k, w := range c.runs {
+			works[0] = *w
+			again.runs[k], works = &works[0], works[1:]
+			fork.runs[w.run.Name] = again.runs[k]
 		}
 		fork.customers[c.account.Name] = again
 		fork.ordered = append(fork.ordered, again)
 	}
 	fork.setups = map[string]*setup{}
-	fork.below, fork.held, fork.started = maps.Clone(f.below), maps.Clone(f.held), maps.Clone(f.started)
+	fork.below, fork.held = maps.Clone(f.below), maps.Clone(f.held)
+	fork.started = make(map[string][]time.Time, len(f.started))
+	for name, started := range f.started {
+		fork.started[name] = slices.Clone(started)
+	}
 	return &fork
 }
 
@@ -148,7 +150,7 @@ func (f *Fleet) Configure(w *World) []Fault {
 	touched := changedPlaybooks(&before, &f.configuration)
 	for _, c := range f.all() {
 		was, is := before.setupOf(c.account), f.setupOf(c.account)
-		c.resourced = c.resourced || sources.among(was.reads) || sources.among(is.reads)
+		c.resourced = c.resourced || sources.among(was.reads) || sources.among(is.reads) || f.awaitsAny(c, sources)
 		if c.resourced || was.model != is.model || !slices.Equal(was.playbooks, is.playbooks) || remembersAny(c.account, touched) {
 			c.changed = true
 		}
@@ -159,6 +161,13 @@ func (f *Fleet) Configure(w *World) []Fault {
 		}
 	}
 	return faults
+}
+
+// awaitsAny reports whether work that is under way on an account reads one of some sources, whoever else does.
+func (f *Fleet) awaitsAny(c *customer, sources sourceNames) bool {
+	return len(sources) > 0 && slices.ContainsFunc(c.runs, func(w *work) bool {
+		return playbook.RunOpen(w.run) && sources.among(f.texts.ReadsOf(w.run))
+	})
 }
 
 // configure takes up models and playbooks. Those that are as they were before are not compiled again.
@@ -242,14 +251,13 @@ func remembersAny(a *v1alpha1.Account, playbooks map[string]bool) bool {
 // sourceNames are names of DataSources.
 type sourceNames map[string]bool
 
-// changedSources names the metrics' sources that declare something else than before. Whatever else differs in their spec
-// says how they are read, and not what of.
+// changedSources names the metrics' sources that declare something else than before, or have other rows.
 func (f *Fleet) changedSources(w *World) sourceNames {
 	changed := sourceNames{}
 	before, after := f.dataSources, map[string]*v1alpha1.DataSource{}
 	for _, ds := range w.DataSources {
 		after[ds.Name] = ds
-		if was, ok := before[ds.Name]; !ok || !equality.Semantic.DeepEqual(was.Spec, ds.Spec) {
+		if was, ok := before[ds.Name]; !ok || w.Reread[ds.Name] || !equality.Semantic.DeepEqual(was.Spec, ds.Spec) {
 			changed[ds.Name] = true
 		}
 	}

@@ -24,6 +24,9 @@ type World struct {
 	Tasks       []*v1alpha1.Task
 	// Sources are what the DataSources of this world gave; nil is nothing at all.
 	Sources Sources
+	// Reread names the DataSources whose rows are others than in the world before this one, though they may be declared
+	// alike: those of a ConfigMap that changes with the configuration.
+	Reread map[string]bool
 	// Location is the time zone of days; nil is UTC.
 	Location *time.Location
 }

@@ -24,6 +24,19 @@ const (
 // DefaultMaxRowDropPercent is how many percent fewer rows than before are accepted where the spec does not say.
 const DefaultMaxRowDropPercent = 50
 
+// MaxRowDropPercent returns how many percent fewer rows than in the last accepted read are accepted.
+func MaxRowDropPercent(ds *v1alpha1.DataSource) int64 {
+	if ds.Spec.MaxRowDropPercent == nil {
+		return DefaultMaxRowDropPercent
+	}
+	return int64(*ds.Spec.MaxRowDropPercent)
+}
+
+// TooFew reports whether a number of rows, or of what else a read is measured by, is too far below that of the read before.
+func TooFew(ds *v1alpha1.DataSource, before, after int64) bool {
+	return (before-after)*100 > before*MaxRowDropPercent(ds)
+}
+
 // Interval returns the time between two reads of a source whose spec is valid.
 func Interval(ds *v1alpha1.DataSource) time.Duration {
 	return value.DurationOr(ds.Spec.Interval, DefaultInterval)

@@ -59,6 +59,9 @@ func differ(out *[]FieldChange, path string, before, after any) {
 		for _, name := range keysOf(bm, am) {
 			differ(out, path+"["+name+"]", bm[name], am[name])
 		}
+		if b, a := keysInOrder(bl), keysInOrder(al); len(bm) == len(am) && !slices.Equal(b, a) && slices.Equal(slices.Sorted(slices.Values(b)), slices.Sorted(slices.Values(a))) {
+			*out = append(*out, FieldChange{Path: path, Before: short(strings.Join(b, ", ")), After: short(strings.Join(a, ", "))})
+		}
 	case plain(sortedList(bl)) != plain(sortedList(al)):
 		*out = append(*out, FieldChange{Path: path, Before: short(before), After: short(after)})
 	}
@@ -81,7 +84,16 @@ func keysOf(a, b map[string]any) []string {
 	return slices.Compact(keys)
 }
 
-// listKeys are the fields that tell the items of our lists apart: those are lists of listType=map, whose order says nothing.
+// keysInOrder are the names of a list's items.
+func keysInOrder(list []any) []string {
+	keys := make([]string, len(list))
+	for i, item := range list {
+		keys[i] = keyOf(item)
+	}
+	return keys
+}
+
+// listKeys are the fields that tell the items of our lists apart: those are lists of listType=map.
 var listKeys = []string{"name", "metric", "value"}
 
 // keyOf returns what tells an item of a list from the others; empty where nothing does.

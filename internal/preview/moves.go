@@ -33,7 +33,7 @@ func standing(a *v1alpha1.Account, pending bool) Standing {
 func (c *comparison) moves() {
 	for _, after := range c.head.Accounts() {
 		before := c.base.Account(after.Name)
-		if before == nil || before == after || c.head.Blind(after.Name) || before.Status.Health == nil {
+		if before == nil || before == after || c.blind(before, after) || before.Status.Health == nil {
 			continue
 		}
 		move := Move{Account: named(after), Before: standing(before, false), After: standing(after, false)}
@@ -59,6 +59,14 @@ func (c *comparison) moves() {
 		c.preview.Moves = append(c.preview.Moves, move)
 	}
 	slices.SortFunc(c.preview.Moves, func(a, b Move) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// blind reports whether an account's band is not known after the change, because its model waits for data. What a person
+// overrides is known all the same.
+func (c *comparison) blind(before, after *v1alpha1.Account) bool {
+	overridden := after.Status.Health != nil && before.Status.Health != nil && after.Status.Health.Override != nil &&
+		!equality.Semantic.DeepEqual(before.Spec.HealthOverride, after.Spec.HealthOverride)
+	return c.head.Blind(after.Name) && !overridden
 }
 
 // model returns a model of a world; nil where there is none of this name.
@@ -117,7 +125,7 @@ func (c *comparison) bands() {
 		band, moved := after[a.Name]
 		if !moved {
 			band = standing(a, false).Band
-			if was := c.base.Account(a.Name); was != nil && c.head.Blind(a.Name) {
+			if was := c.base.Account(a.Name); was != nil && c.blind(was, a) {
 				band = standing(was, false).Band
 			}
 		}

@@ -20,7 +20,7 @@ func (c *comparison) adopt() *fleet.World {
 	base, head := c.in.Base, c.in.Head
 	now := metav1.NewTime(c.now)
 	return &fleet.World{
-		Namespace: head.Namespace, Sources: head.Sources, Location: base.Location,
+		Namespace: head.Namespace, Sources: head.Sources, Reread: head.Reread, Location: base.Location,
 		AccountSets: adopted(base.AccountSets, head.AccountSets, now,
 			func(o *v1alpha1.AccountSet) any { return o.Spec }, func(to, from *v1alpha1.AccountSet) { to.Status = from.Status }),
 		DataSources: adopted(base.DataSources, head.DataSources, now,

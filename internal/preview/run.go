@@ -101,8 +101,12 @@ func (c *comparison) live() error {
 	return c.ahead()
 }
 
-// steps is how many steps a look ahead takes at most. Whatever is to happen between two of them happens at the later one.
-const steps = 100
+// A look ahead takes a step at most each minute, and later each tenth of the time that it has come: what is to happen between
+// two steps happens at the later one.
+const (
+	leastStep = time.Minute
+	tenth     = 10
+)
 
 // ahead has the clock run on for both, with facts that do not grow old.
 func (c *comparison) ahead() error {
@@ -111,13 +115,12 @@ func (c *comparison) ahead() error {
 	}
 	c.base.Freeze(c.now)
 	c.head.Freeze(c.now)
-	least := (c.until.Sub(c.now) / steps).Truncate(time.Minute)
 	for at := c.now; at.Before(c.until); {
 		next := value.Earliest(c.base.Next(), c.head.Next())
 		if next.IsZero() {
 			next = c.until
 		}
-		if earliest := at.Add(max(least, time.Second)); next.Before(earliest) {
+		if earliest := at.Add(max(leastStep, at.Sub(c.now)/tenth).Truncate(time.Second)); next.Before(earliest) {
 			next = earliest
 		}
 		if at = next; at.After(c.until) {

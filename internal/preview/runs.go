@@ -69,6 +69,9 @@ func (c *comparison) run(p pair) {
 		Account: c.account(run.Spec.AccountRef.Name), Playbook: run.Spec.PlaybookRef.Name, Run: run.Name, Trigger: run.Spec.Trigger,
 	}
 	switch {
+	case p.before == nil && run.CreationTimestamp.Time.Before(c.now):
+		c.skipped[run.Name] = true // it is there, and without the change it would be deleted meanwhile: it is kept
+		return
 	case p.before == nil && c.unforetold(change.Account.Name, change.Playbook):
 		c.skipped[run.Name] = true
 		return

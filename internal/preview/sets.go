@@ -45,7 +45,7 @@ func (c *comparison) affectedSources() map[string]bool {
 	for _, ds := range c.configured.DataSources {
 		was := sources[ds.Name]
 		delete(sources, ds.Name)
-		if was == nil || was != ds && !equality.Semantic.DeepEqual(was.Spec, ds.Spec) {
+		if was == nil || c.in.Head.Reread[ds.Name] || was != ds && !equality.Semantic.DeepEqual(was.Spec, ds.Spec) {
 			affected[ds.Name] = true
 		}
 	}

@@ -15,6 +15,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/fleet"
 	"github.com/perennial-dev/perennial/internal/observe"
@@ -291,9 +293,9 @@ func decodeLine(line []byte) (any, error) {
 	return &found{object, in}, nil
 }
 
-// decodeInto decodes a line into what it is to be.
+// decodeInto decodes a line into what it is to be. The second version of the library takes half the time of the first.
 func decodeInto(line []byte, into any) error {
-	if err := json.Unmarshal(line, into); err != nil {
+	if err := jsonv2.Unmarshal(line, into); err != nil {
 		return fmt.Errorf("not readable: %w", err)
 	}
 	return nil
@@ -309,7 +311,9 @@ func kindOf(line []byte) (string, error) {
 			return string(kind), nil
 		}
 	}
-	var object struct{ Kind string }
+	var object struct {
+		Kind string `json:"kind"`
+	}
 	err := decodeInto(line, &object)
 	return object.Kind, err
 }

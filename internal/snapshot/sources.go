@@ -25,6 +25,8 @@ type sources struct {
 	tables func() *tables
 	// remembered are what the statuses say; nil where the operator gave all it has.
 	remembered *statuses
+	// before are the sources as they were read last; nil where nobody knows.
+	before *sources
 }
 
 // tables are rows, under some declarations.
@@ -34,6 +36,8 @@ type tables struct {
 	unknown map[string][]string
 	// fromFiles are the sources that were read from files.
 	fromFiles map[string]bool
+	// refused are those whose file has so few rows that the operator would not take them.
+	refused []string
 }
 
 // imported is what was held of a source, under one declaration.
@@ -61,12 +65,27 @@ func newSources(s *Snapshot, declared []*v1alpha1.DataSource, configMaps map[str
 	if s.From == Statuses {
 		all.remembered = newStatuses(s.World, all.declared)
 	}
-	all.tables = sync.OnceValue(func() *tables { return s.tablesOf(declared, configMaps) })
+	all.tables = sync.OnceValue(func() *tables { return s.tablesOf(declared, configMaps, all.before) })
 	return all
 }
 
+// After says that sources are read after others, so that a file which has lost most of its rows is told from one that never
+// had more. Call it before anybody asks them. Refused returns the names of the sources whose rows the operator would refuse
+// for that, sorted: the rows before stand.
+func After(later, before fleet.Sources) (refused func() []string) {
+	all, ok := later.(*sources)
+	was, known := before.(*sources)
+	if !ok {
+		return func() []string { return nil }
+	}
+	if known {
+		all.before = was
+	}
+	return func() []string { return slices.Sorted(slices.Values(all.tables().refused)) }
+}
+
 // tablesOf joins what is held of each source to its declaration.
-func (s *Snapshot) tablesOf(declared []*v1alpha1.DataSource, configMaps map[string]map[string]string) *tables {
+func (s *Snapshot) tablesOf(declared []*v1alpha1.DataSource, configMaps map[string]map[string]string, before *sources) *tables {
 	t := &tables{store: observe.NewStore(), unknown: map[string][]string{}, fromFiles: map[string]bool{}}
 	gotten := make([]imported, len(declared))
 	var work sync.WaitGroup
@@ -86,7 +105,7 @@ func (s *Snapshot) tablesOf(declared []*v1alpha1.DataSource, configMaps map[stri
 			t.store.Suspend(key, ds)
 		case offline.Reads(ds, configMaps):
 			t.fromFiles[ds.Name] = true
-			t.readFile(key, ds, configMaps, s.shared[ds.Name], s.Time)
+			t.readFile(key, ds, configMaps, s.lastRead(ds, before), s.Time)
 		case held == nil || !d.Available:
 			t.store.Fail(key, ds) // what nobody has read yet is as one that cannot be read
 		}
@@ -94,20 +113,36 @@ func (s *Snapshot) tablesOf(declared []*v1alpha1.DataSource, configMaps map[stri
 	return t
 }
 
+// lastRead is the read of a source before this one; nil where nobody knows of any.
+func (s *Snapshot) lastRead(ds *v1alpha1.DataSource, before *sources) *observe.Snapshot {
+	if before != nil {
+		last, _ := before.tables().store.Snapshot(before.key(ds.Name))
+		return last
+	}
+	if held := s.shared[ds.Name]; held != nil {
+		return held().snapshot
+	}
+	return nil
+}
+
 // readFile reads a source whose rows are at hand. What is as it was when the operator read it, it would not read again: it
-// keeps its time.
-func (t *tables) readFile(key types.NamespacedName, ds *v1alpha1.DataSource, configMaps map[string]map[string]string, last func() imported, now time.Time) {
+// keeps its time. What has far fewer rows it would refuse: the last ones stand.
+func (t *tables) readFile(key types.NamespacedName, ds *v1alpha1.DataSource, configMaps map[string]map[string]string, last *observe.Snapshot, now time.Time) {
 	read, err := offline.Read(context.Background(), ds, configMaps, now)
 	if err != nil {
 		t.store.Fail(key, ds)
 		return
 	}
-	if last != nil {
-		if was := last().snapshot; was != nil && len(observe.Changed(was, read)) == 0 {
-			read = read.ReadAt(was.ReadTime())
-		}
+	if last != nil && len(observe.Changed(last, read)) == 0 {
+		read = read.ReadAt(last.ReadTime())
 	}
 	delete(t.unknown, ds.Name)
+	if last != nil && observe.TooFew(ds, int64(last.Rows()), int64(read.Rows())) {
+		t.refused = append(t.refused, ds.Name)
+		t.store.Accept(key, ds, last)
+		t.store.Fail(key, ds)
+		return
+	}
 	t.store.Accept(key, ds, read)
 }
 
