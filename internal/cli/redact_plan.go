@@ -120,13 +120,25 @@ func (d *redactor) config(c preview.ConfigChange) preview.ConfigChange {
 		return is
 	}
 	for _, f := range c.Fields {
-		is.Fields = append(is.Fields, preview.FieldChange{Path: d.text(f.Path), Before: d.text(f.Before), After: d.text(f.After)})
+		is.Fields = append(is.Fields, preview.FieldChange{Path: d.text(f.Path), Before: d.value(f.Path, f.Before), After: d.value(f.Path, f.After)})
 	}
 	return is
 }
 
 // redactedKey is the key of a map or list in a path: somebody's id, or a label.
 var redactedKey = regexp.MustCompile(`\[[^\]]*\]?`)
+
+// value takes the names out of a value of the configuration. Of a text that is cut nobody knows which names it begins or ends
+// with, and who is named as an assignee is a person.
+func (d *redactor) value(path, s string) string {
+	switch {
+	case strings.HasPrefix(s, "...") || strings.HasSuffix(s, "..."):
+		return "(a long text)"
+	case strings.HasSuffix(path, ".assignee") && !strings.Contains(s, "${"):
+		return d.person(s)
+	}
+	return d.text(s)
+}
 
 // redactFields says which fields of an account change, and not how.
 func redactFields(fields []preview.FieldChange) []preview.FieldChange {

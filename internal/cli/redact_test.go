@@ -138,7 +138,7 @@ func TestRedactedPlansNameNoCustomerInTexts(t *testing.T) {
 	}
 	want := []string{
 		"enterprise spec.accountSelector.matchLabels[customer]: an account -> an account-emea",
-		"enterprise spec.steps[call].assignee: person 1 -> somebody",
+		"enterprise spec.steps[call].assignee: person 1 -> person 5",
 		"enterprise spec.steps[call].title: Call an account (an id) -> Ask person 4, not Acmeville",
 		"enterprise spec.steps[call].description:  -> account 1 is first",
 		"account 2 spec.externalIDs[…][…]:  -> ",

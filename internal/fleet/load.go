@@ -31,7 +31,9 @@ func Load(w *World, now time.Time) (*Fleet, []Fault) {
 	faults := f.configure(w, nil)
 	f.customers = make(map[string]*customer, len(w.Accounts))
 	for _, a := range w.Accounts {
-		f.put(withUID(a))
+		if a.DeletionTimestamp.IsZero() { // one that is on its way out is not looked at any more
+			f.put(withUID(a))
+		}
 	}
 	f.loadRuns(w)
 	f.loadStarted(now)

@@ -51,7 +51,8 @@ func differ(out *[]FieldChange, path string, before, after any) {
 	al, ok := after.([]any)
 	switch {
 	case !isList || !ok:
-		if text, other := short(before), short(after); plain(before) != plain(after) {
+		if plain(before) != plain(after) {
+			text, other := shortPair(before, after)
 			*out = append(*out, FieldChange{Path: path, Before: text, After: other})
 		}
 	case keyed(bl) && keyed(al):
@@ -152,7 +153,24 @@ func plain(v any) string {
 }
 
 // short writes a value in one short line.
-func short(v any) string {
+func short(v any) string { return shortFrom(v, 0) }
+
+// shortPair writes two values that differ: long ones from a little before the place where they begin to.
+func shortPair(before, after any) (was, is string) {
+	b, a := []rune(oneLine(before)), []rune(oneLine(after))
+	same := 0
+	for same < len(b) && same < len(a) && b[same] == a[same] {
+		same++
+	}
+	from := 0
+	if max(len(b), len(a)) > maxText && same > maxText/2 {
+		from = same - maxText/4
+	}
+	return shortFrom(before, from), shortFrom(after, from)
+}
+
+// oneLine writes a value on one line.
+func oneLine(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -163,11 +181,20 @@ func short(v any) string {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	}
-	text := strings.Join(strings.Fields(plain(v)), " ")
-	if characters := []rune(text); len(characters) > maxText {
-		return string(characters[:maxText]) + "..."
+	return strings.Join(strings.Fields(plain(v)), " ")
+}
+
+// shortFrom writes what fits of a value on one line, from one of its characters on.
+func shortFrom(v any, from int) string {
+	text := []rune(oneLine(v))
+	lead := ""
+	if from > 0 && from < len(text) {
+		text, lead = text[from:], "..."
 	}
-	return text
+	if len(text) > maxText {
+		return lead + string(text[:maxText]) + "..."
+	}
+	return lead + string(text)
 }
 
 // content returns what people write of an object: labels, annotations and spec.

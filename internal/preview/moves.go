@@ -61,6 +61,18 @@ func (c *comparison) moves() {
 	slices.SortFunc(c.preview.Moves, func(a, b Move) int { return cmp.Compare(a.Name, b.Name) })
 }
 
+// transientMoves adds the moves of the moment itself that are over by the end of the look ahead, such as those of an override.
+func (c *comparison) transientMoves() {
+	for _, m := range c.atOnce {
+		if !c.moved[m.Name] && m.At == nil && c.head.Account(m.Name) != nil {
+			m.Reason += ", for a while"
+			c.moved[m.Name] = true
+			c.preview.Moves = append(c.preview.Moves, m)
+		}
+	}
+	slices.SortFunc(c.preview.Moves, func(a, b Move) int { return cmp.Compare(a.Name, b.Name) })
+}
+
 // blind reports whether an account's band is not known after the change, because its model waits for data. What a person
 // overrides is known all the same.
 func (c *comparison) blind(before, after *v1alpha1.Account) bool {

@@ -32,6 +32,8 @@ type comparison struct {
 	skipped map[string]bool
 	// moved are the accounts that change band.
 	moved map[string]bool
+	// atOnce are the moves of the moment itself, where a look ahead follows.
+	atOnce []Move
 }
 
 // Run foretells what a change does. The customer base first lives under the configuration as it is until the moment of the
@@ -48,6 +50,7 @@ func Run(in Input) (*Preview, error) {
 	c.noData()
 	c.moves()
 	c.bands()
+	c.transientMoves()
 	c.runs()
 	c.tasks()
 	c.count()
@@ -97,6 +100,10 @@ func (c *comparison) live() error {
 	}
 	if err := c.head.Step(c.now); err != nil {
 		return fmt.Errorf("with the change: %w", err)
+	}
+	if c.until.After(c.now) {
+		c.moves()
+		c.atOnce, c.preview.Moves, c.moved = c.preview.Moves, nil, map[string]bool{}
 	}
 	return c.ahead()
 }

@@ -24,6 +24,11 @@ func (p pair) about() *v1alpha1.PlaybookRun {
 	return p.before
 }
 
+// atOtherTimes reports whether a run starts with the change and without it, and not in the same moment.
+func (p pair) atOtherTimes() bool {
+	return p.before != nil && p.after != nil && !p.before.CreationTimestamp.Equal(&p.after.CreationTimestamp)
+}
+
 // pairs returns the runs that are not the same with the change as without it, by name.
 func (c *comparison) pairs() []pair {
 	var pairs []pair
@@ -53,9 +58,7 @@ func (c *comparison) runs() {
 	}
 	c.held()
 	for _, after := range c.head.Accounts() {
-		if before := c.base.Account(after.Name); before != after {
-			c.waiting(before, after)
-		}
+		c.waiting(c.base.Account(after.Name), after) // how long it waits is the playbook's, and not the account's
 	}
 	slices.SortFunc(c.preview.Runs, func(a, b RunChange) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Playbook, b.Playbook), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Trigger, b.Trigger))
@@ -81,6 +84,9 @@ func (c *comparison) run(p pair) {
 		if !c.gone(p.before, &change) {
 			return
 		}
+	case p.atOtherTimes():
+		change.Action, change.At = Started, c.later(p.after.CreationTimestamp.Time)
+		change.Reason = p.after.Spec.Reason + ", instead of " + value.FormatTime(p.before.CreationTimestamp.Time)
 	case !ended(p, &change):
 		return
 	}

@@ -61,7 +61,7 @@ func read(r io.Reader) (*Header, *Snapshot, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Snapshot{Time: h.Time, From: h.From, World: &fleet.World{Namespace: h.Namespace}}
+	s := &Snapshot{Time: h.Time, From: h.From, World: &fleet.World{Namespace: h.Namespace}, seen: map[string]bool{}}
 	if h.Settle != "" {
 		if s.Settle, err = time.ParseDuration(h.Settle); err != nil {
 			return nil, nil, fmt.Errorf("line 1: settle: %w", err)
@@ -176,8 +176,19 @@ func (s *Snapshot) add(decoded any, line int, ended bool) (bool, error) {
 		}
 		return true, nil
 	case *observe.Dump:
+		if s.dump(decoded.Source) != nil {
+			return false, fmt.Errorf("line %d: what the source %s gave is there twice: two snapshots are no snapshot", line, decoded.Source)
+		}
 		s.addDump(decoded)
 	case *found:
+		name := decoded.bucket.kind + "/" + decoded.object.GetName()
+		if is := decoded.object.GetNamespace(); is != s.World.Namespace && is != "" {
+			return false, fmt.Errorf("line %d: %s is of namespace %s, and the snapshot of %s: two snapshots are no snapshot", line, name, is, s.World.Namespace)
+		}
+		if s.seen[name] {
+			return false, fmt.Errorf("line %d: %s is there twice: two snapshots are no snapshot", line, name)
+		}
+		s.seen[name] = true
 		decoded.bucket.add(s.World, decoded.object)
 	}
 	return false, nil

@@ -36,6 +36,8 @@ type Snapshot struct {
 	dumps []*observe.Dump
 	// shared are the dumps under the snapshot's own declarations, each made when somebody first asks.
 	shared map[string]func() imported
+	// seen are the objects that were read so far, by kind and name.
+	seen map[string]bool
 }
 
 // Sources returns what the sources gave, as other DataSources declare it: those of a change. A column that no read gave is
