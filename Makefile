@@ -68,7 +68,7 @@ CHECKS ?= 2000
 .PHONY: explore
 explore: ## Draw new cases for the property tests of the pure packages, CHECKS=<number> for each of them.
 	RAPID_SEED=0 RAPID_CHECKS=$(CHECKS) go test -count=1 -timeout=2h \
-		./internal/accountset ./internal/expr ./internal/playbook ./internal/score ./internal/value
+		./internal/accountset ./internal/expr ./internal/observe ./internal/playbook ./internal/score ./internal/value
 
 .PHONY: e2e
 e2e: build perennial $(ASSETS) ## Run the end-to-end test: a fresh control plane, the samples, the operator, and what users do.
@@ -77,8 +77,8 @@ e2e: build perennial $(ASSETS) ## Run the end-to-end test: a fresh control plane
 # A minute or two and 2 GB, on a machine that does nothing else. BENCH picks some: make bench BENCH=PostgreSQL.
 BENCH ?= .
 .PHONY: bench
-bench: ## Measure what a score costs, against a loop written by hand and against PostgreSQL. BENCH=<regexp> picks.
-	go test -run='^$$' -bench='$(BENCH)' -timeout=40m ./internal/score ./internal/testing/scorebench
+bench: ## Measure what a score costs, against a loop by hand and PostgreSQL, and a plan over 10,000 accounts. BENCH=<regexp> picks.
+	go test -run='^$$' -bench='$(BENCH)' -timeout=40m ./internal/score ./internal/testing/scorebench ./internal/preview ./internal/snapshot ./internal/testing/planbench
 
 # hack/controlplane is a module of its own, and to load it whole takes gigabytes: only its form is checked.
 .PHONY: lint

@@ -35,9 +35,9 @@ func newAccountMeasure(a *app) *cobra.Command {
 that the account's model cannot read is refused.
 
 They stay when the account is applied from git again, as long as git does not have the same measurements itself.`,
-		Example: `  perennial account measure acme csm-sentiment=Good
-  perennial account measure acme csm-sentiment=Bad executive-sponsor=0 --at 2026-11-20
-  perennial account measure acme --remove csm-sentiment`,
+		Example: `  perennial account measure acme sponsor=Left
+  perennial account measure acme sponsor=Engaged --at 2026-11-20
+  perennial account measure acme --remove sponsor`,
 		Args:              accountMeasureArgs,
 		ValidArgsFunction: a.completeMeasure,
 		RunE: func(cmd *cobra.Command, args []string) error {

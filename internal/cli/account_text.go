@@ -25,7 +25,7 @@ func (t *explainText) overview(o *explain.Overview) string {
 	t.workOn(o)
 	if len(o.Timeline) > 0 {
 		t.title("What happened")
-		rows := &table{columns: []column{{name: "WHEN"}, {name: ""}, {name: ""}}}
+		rows := &table{columns: []column{{name: "WHEN"}, {name: "KIND"}, {name: "WHAT"}}}
 		for _, h := range o.Timeline {
 			rows.row(happenedAt(h), t.app.paint(paintFaint, h.Kind), planText(h.Text, 160))
 		}

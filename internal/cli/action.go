@@ -234,6 +234,7 @@ func eachObject(do func(client.Object)) func(runtime.Object) error {
 // onlyCommands makes a command of others refuse what is none of them; cobra would show its help, and end well.
 func onlyCommands(c *cobra.Command) *cobra.Command {
 	c.DisableFlagsInUseLine = true
+	c.SuggestionsMinimumDistance = 2 // as many letters may differ as at the root
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()

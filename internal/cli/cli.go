@@ -115,12 +115,28 @@ func (a *app) client() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to ask: %w", err)
 	}
+	if err := a.noKubeconfig(cfg.Host); err != nil {
+		return nil, err
+	}
 	cfg.QPS = -1 // the API server's own fairness decides
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
 	}
 	return client.New(cfg, client.Options{Scheme: scheme})
+}
+
+// noKubeconfig refuses the address that stands in where nobody names a cluster: nobody means it.
+func (a *app) noKubeconfig(host string) error {
+	config, err := a.flags.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return fmt.Errorf("no cluster to ask: %w", err)
+	}
+	asked := a.flags.APIServer != nil && *a.flags.APIServer != ""
+	if len(config.Clusters) > 0 || asked || host != "http://localhost:8080" {
+		return nil
+	}
+	return errors.New("no cluster to ask: there is no kubeconfig; name one with the environment variable KUBECONFIG or with --kubeconfig FILE")
 }
 
 // newScheme knows Kubernetes' own kinds and ours.

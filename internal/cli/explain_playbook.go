@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,14 +62,23 @@ func (t *explainText) group(e *explain.PlaybookExplanation, g explain.Group) {
 		explain.Settling: "Waits until the configuration has settled", explain.Waiting: "Pending", explain.CoolingDown: "Cooling down",
 	}
 	t.title("%s", titles[g.State])
-	rows := &table{columns: []column{{name: "ACCOUNT"}, {name: "ARR", right: true}, {name: "SINCE"}, {name: "UNTIL"}, {name: "WHY"}}}
 	shown := g.Accounts[:min(len(g.Accounts), maxGroup)]
+	ends := slices.ContainsFunc(shown, func(a explain.AccountStanding) bool { return a.Until != nil })
+	rows := &table{columns: []column{{name: "ACCOUNT"}, {name: "ARR", right: true}, {name: "SINCE"}}}
+	if ends {
+		rows.columns = append(rows.columns, column{name: "UNTIL"})
+	}
+	rows.columns = append(rows.columns, column{name: "WHY"})
 	for _, a := range shown {
 		name := viewName(a.Customer)
 		if a.Place > 0 {
 			name = fmt.Sprintf("%d. %s", a.Place, name)
 		}
-		rows.row(name, viewMoney(a.ARR), viewAgo(a.Since, e.Now), viewAgo(a.Until, e.Now), groupText(a))
+		cells := []string{name, viewMoney(a.ARR), viewAgo(a.Since, e.Now)}
+		if ends {
+			cells = append(cells, viewAgo(a.Until, e.Now))
+		}
+		rows.row(append(cells, groupText(a))...)
 	}
 	t.table(1, rows)
 	if more := len(g.Accounts) - len(shown) + g.More; more > 0 {

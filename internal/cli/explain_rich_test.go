@@ -187,7 +187,13 @@ func richWorld(t *testing.T) *rich {
 	sub.Spec.ParentRef = &v1alpha1.LocalReference{Name: "acme"}
 	gone := richAccount("gone", "Gone Ltd", 5000, 10)
 	gone.Spec.LifecycleStage = v1alpha1.StageChurned
-	r := newRich(t, richTime.AddDate(0, 0, -20), acme, bolt, core, sub, gone)
+	dust, elm := richAccount("dust", "Dust Devils", 7000, 10), richAccount("elm", "Elm Tree", 3000, 10)
+	elm.Spec.HealthOverride = &v1alpha1.HealthOverride{Band: "Healthy", Reason: "they have just renewed", By: "admin", Until: "2026-11-24"}
+	r := newRich(t, richTime.AddDate(0, 0, -20), acme, bolt, core, sub, gone, dust, elm)
+	r.says("elm", "usage", "dau_mau", "0.12")
+	r.says("elm", "support", "tickets", "11")
+	r.says("elm", "support", "csat", "2.6")
+	r.says("elm", "support", "p1", "0")
 	observed := metav1.NewTime(r.now.AddDate(0, 0, -5))
 	acme.Spec.Measurements = []v1alpha1.Measurement{{Name: "pulse", Value: "Good", ObservedTime: &observed, By: "jo@example.com"}}
 	for _, name := range []string{"acme", "bolt", "core", "acme-retail"} {

@@ -166,20 +166,29 @@ func TestGoldenSamples(t *testing.T) {
 		"the tasks of a person":                  "tasks --mine --as-user oidc:Jo@example.com -o wide",
 		"the tasks of a playbook for a program":  "tasks --playbook detractor -o json",
 		"no task is late":                        "tasks --overdue",
+		"no task on an account":                  "tasks --account account/driftwood-surf --all",
+		"tasks of an account that is not there":  "tasks --account castelan-insurance",
+		"tasks of two people":                    "tasks --mine --unassigned",
+		"tasks with a word too many":             "tasks castellan-insurance",
+		"a portfolio by what nothing has":        "portfolio --by regoin",
+		"a portfolio by a word in capitals":      "portfolio --by Owner",
 		"a structure of an account for programs": "explain account/brightwater-clinics -o yaml",
 	})
 }
 
 func TestGoldenRich(t *testing.T) {
 	goldenCommands(t, "rich", richWorld(t).world, map[string]string{
-		"an account that fell":                "explain account/acme",
-		"an account whose source is down":     "explain account/bolt",
-		"an account that a person overrides":  "explain account/acme-retail",
-		"a page about an account that fell":   "account acme",
-		"a playbook":                          "explain playbook/rescue",
-		"a playbook that is suspended":        "explain playbook/happy",
-		"a playbook on an account that fired": "explain playbook/escalation --account acme",
-		"a portfolio":                         "portfolio --since 10d -o wide",
+		"an account that fell":                  "explain account/acme",
+		"an account whose source is down":       "explain account/bolt",
+		"an account that a person overrides":    "explain account/acme-retail",
+		"a page about an account that fell":     "account acme",
+		"a playbook":                            "explain playbook/rescue",
+		"a playbook that is suspended":          "explain playbook/happy",
+		"a playbook on an account that fired":   "explain playbook/escalation --account acme",
+		"a portfolio":                           "portfolio --since 10d -o wide",
+		"an account that is not known":          "explain account/dust",
+		"an account that is held":               "explain account/elm",
+		"a playbook on an account that is held": "explain playbook/rescue --account elm",
 	})
 }
 

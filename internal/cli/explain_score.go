@@ -17,28 +17,7 @@ func (t *explainText) score(e *explain.AccountExplanation) {
 	if e.Model.Note != "" {
 		t.line(1, "%s", planText(e.Model.Note, maxLine))
 	}
-	rows := &table{columns: []column{
-		{name: "MEASURE"},
-		{name: "VALUE"},
-		{name: "STATE"},
-		{name: "AGE", right: true},
-		{name: "SCORE", right: true},
-		{name: "POINTS", right: true},
-		{name: "OF", right: true},
-		{name: "LOST", right: true},
-		{name: "SCALE"},
-	}}
-	for _, d := range e.Dimensions {
-		rows.row(t.app.paint(paintStrong, d.Name), "", "", "", viewScore(d.Score), viewPoints(d.Points), viewPoints(d.Of), viewPoints(d.Lost), viewWeight(d.Weight))
-		for _, m := range d.Measures {
-			rows.row("  "+m.Name, planText(m.Value, 24), t.state(m.State), m.Age, viewScore(m.Score), viewPoints(m.Points), viewPoints(m.Of), viewPoints(m.Lost), planText(m.Scale, 80))
-		}
-	}
-	if e.Points != "" {
-		rows.row("together", "", "", "", "", e.Points, "100.0", e.Lost, "")
-		t.rounded(rows, e)
-	}
-	t.table(1, rows)
+	t.table(1, t.measures(e))
 	if len(e.Recorded) > 0 {
 		var parts []string
 		for _, m := range e.Recorded {
@@ -50,6 +29,34 @@ func (t *explainText) score(e *explain.AccountExplanation) {
 		}
 		t.line(1, "recorded, not scored: %s", strings.Join(parts, ", "))
 	}
+}
+
+// measures is a table of what the score is made of. Where there is no score nothing adds up to one, and the points stay out.
+func (t *explainText) measures(e *explain.AccountExplanation) *table {
+	scored := e.Points != ""
+	rows := &table{columns: []column{{name: "MEASURE"}, {name: "VALUE"}, {name: "STATE"}, {name: "AGE", right: true}, {name: "SCORE", right: true}}}
+	if scored {
+		rows.columns = append(rows.columns, column{name: "POINTS", right: true}, column{name: "OF", right: true}, column{name: "LOST", right: true})
+	}
+	rows.columns = append(rows.columns, column{name: "SCALE"})
+	row := func(name, value, state, age string, score *int32, points, of, lost, scale string) {
+		cells := []string{name, value, state, age, viewScore(score)}
+		if scored {
+			cells = append(cells, viewPoints(points), viewPoints(of), viewPoints(lost))
+		}
+		rows.row(append(cells, scale)...)
+	}
+	for _, d := range e.Dimensions {
+		row(t.app.paint(paintStrong, d.Name), "", "", "", d.Score, d.Points, d.Of, d.Lost, viewWeight(d.Weight))
+		for _, m := range d.Measures {
+			row("  "+m.Name, planText(m.Value, 24), t.state(m.State), m.Age, m.Score, m.Points, m.Of, m.Lost, planText(m.Scale, 80))
+		}
+	}
+	if scored {
+		rows.row("together", "", "", "", "", e.Points, "100.0", e.Lost, "")
+		t.rounded(rows, e)
+	}
+	return rows
 }
 
 // rounded writes what is between the sum and the score: rounding, and rules.
@@ -140,7 +147,12 @@ func (t *explainText) standings(e *explain.AccountExplanation) {
 	if len(rows.rows) > 0 {
 		t.table(1, rows)
 	}
-	if len(away) > 0 {
+	switch {
+	case e.LifecycleStage == v1alpha1.StageChurned && len(away) == len(e.Playbooks):
+		t.line(1, "the customer left, and no playbook starts work for one who did")
+	case e.LifecycleStage == v1alpha1.StageChurned && len(away) > 0:
+		t.line(1, "the customer left, and no other playbook starts work for one who did")
+	case len(away) > 0:
 		t.line(1, "do not select it: %s", strings.Join(away, ", "))
 	}
 }

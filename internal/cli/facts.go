@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -44,27 +46,29 @@ func (a *app) addFactsFlags(c *cobra.Command) *factsOptions {
 func (a *app) addOperatorFlags(c *cobra.Command) *factsOptions {
 	f := c.Flags()
 	o := &factsOptions{app: a, command: c}
+	// The environment is what a flag begins with, so that help does not show what is in it. A flag without a value says: none.
 	f.StringVar(&o.operator, "operator", "", "Address of the operator's metrics server, such as https://127.0.0.1:8443, which knows what every source gave. Default: $"+operatorVariable+". Without it, facts are those that the accounts' statuses remember.")
 	f.StringVar(&o.tokenFile, "operator-token-file", "", "File with the token to show the operator. Default: the token of the kubeconfig's user, else a short one of --operator-service-account.")
 	f.StringVar(&o.ca, "operator-ca", "", "File with the certificates to trust the operator by. Default: $"+operatorCAVariable+", else those of the machine.")
 	f.BoolVar(&o.insecure, "operator-insecure-skip-tls-verify", false, "Trust the operator whatever certificate it shows. The token of the kubeconfig's user is then not shown to it.")
 	f.StringVar(&o.serviceAccount, "operator-service-account", "perennial-system/perennial-snapshot-reader", "Service account, as NAMESPACE/NAME, to ask the cluster for a token of where there is no other.")
+	if a.Getenv != nil {
+		o.operator, o.ca = a.Getenv(operatorVariable), a.Getenv(operatorCAVariable)
+	}
 	return o
 }
 
-// fromEnvironment takes what no flag says from the environment. A flag without a value is one that says: none.
-func (o *factsOptions) fromEnvironment() {
-	if o.command == nil {
-		return
+// said reports whether a person has typed a flag.
+func (o *factsOptions) said(names ...string) bool {
+	return o.command != nil && slices.ContainsFunc(names, o.command.Flags().Changed)
+}
+
+// operatorName is how errors call the address of the operator.
+func (o *factsOptions) operatorName() string {
+	if o.said("operator") {
+		return "--operator"
 	}
-	for name, set := range map[string]struct {
-		value    *string
-		variable string
-	}{"operator": {&o.operator, operatorVariable}, "operator-ca": {&o.ca, operatorCAVariable}} {
-		if !o.command.Flags().Changed(name) {
-			*set.value = o.app.Getenv(set.variable)
-		}
-	}
+	return "$" + operatorVariable
 }
 
 // take returns the customer base of a namespace: from the file that --snapshot names, else from the cluster, with the facts
@@ -72,9 +76,11 @@ func (o *factsOptions) fromEnvironment() {
 // look at the snapshot's World for it.
 func (o *factsOptions) take(ctx context.Context, namespace string) (*snapshot.Snapshot, error) {
 	if o.file != "" {
+		if o.operator != "" && o.said("operator") {
+			return nil, errors.New("--snapshot, --operator: the facts are in the file, and the operator is not asked: leave one of them out")
+		}
 		return o.read() //nolint:contextcheck // a file is read without one
 	}
-	o.fromEnvironment()
 	if namespace == "" {
 		var err error
 		if namespace, err = o.app.namespace(); err != nil {

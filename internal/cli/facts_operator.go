@@ -21,24 +21,35 @@ import (
 // operatorTimeout is how long the operator may take to answer with all it has.
 const operatorTimeout = 2 * time.Minute
 
-// addFacts adds what the operator holds.
+// addFacts adds what the operator holds. Whose operator is only in the environment, and who may not ask it, goes on with what
+// the statuses remember: many a person may see accounts and nothing else.
 func (o *factsOptions) addFacts(ctx context.Context, c client.Client, s *snapshot.Snapshot) error {
 	if !strings.HasPrefix(o.operator, "https://") {
-		return fmt.Errorf("--operator %s: the address begins with https://: what it serves is customers' data, and a token is shown to it", o.operator)
+		return fmt.Errorf("%s %s: the address begins with https://: what it serves is customers' data, and a token is shown to it", o.operatorName(), o.operator)
 	}
 	transport, err := o.transport()
 	if err != nil {
 		return err
 	}
+	err = o.ask(ctx, c, transport, s)
+	if err == nil || ctx.Err() != nil || o.said("operator", "operator-token-file", "operator-ca", "operator-insecure-skip-tls-verify", "operator-service-account") {
+		return err
+	}
+	_, _ = fmt.Fprintf(o.app.ErrOut, "Warning: %v\nGoing on with the facts that the accounts' statuses remember; --operator= does so without a word.\n", err)
+	return nil
+}
+
+// ask asks the operator.
+func (o *factsOptions) ask(ctx context.Context, c client.Client, transport *http.Transport, s *snapshot.Snapshot) error {
 	token, err := o.token(ctx, c)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", o.operatorName(), err)
 	}
 	// A token goes to the one address that was named, wherever that one points.
 	web := &http.Client{Timeout: operatorTimeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer web.CloseIdleConnections()
 	if err := snapshot.AddFacts(ctx, web, o.operator, token, s); err != nil {
-		return fmt.Errorf("--operator: %w", err)
+		return fmt.Errorf("%s: %w", o.operatorName(), err)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func TestLintSaysWhatItFoundAndFailsOnErrors(t *testing.T) {
 		want string
 	}{
 		"a folder with an error":        {[]string{"-f", "config"}, 1, band + stage + "2 objects, 1 error, 1 warning\n"},
+		"a file that is named twice":    {[]string{"-f", "config", "-f", "config/stage.yaml", "-f", "./config/stage.yaml"}, 1, band + stage + "2 objects, 1 error, 1 warning\n"},
 		"a warning is no failure":       {[]string{"-f", "config/stage.yaml"}, 0, stage + "1 object, no errors, 1 warning\n"},
 		"but with strict it is":         {[]string{"-f", "config/stage.yaml", "--strict"}, 1, stage + "1 object, no errors, 1 warning\n"},
 		"a rule that is left out":       {[]string{"-f", "config", "--skip", "stage,schema"}, 0, "2 objects, no errors, no warnings\n"},
@@ -115,6 +116,20 @@ func TestLintRefusesWhatMakesNoSense(t *testing.T) {
 	}
 }
 
+func TestLintOfNothingFails(t *testing.T) {
+	code, out, errOut := lintRun(t, map[string]string{"x/readme.md": ""}, false, "-f", "x")
+	if code != ExitError || !strings.Contains(out, "no objects") || !strings.Contains(errOut, "there is nothing to check") {
+		t.Errorf("exit code %d, %q, %q", code, out, errOut)
+	}
+}
+
+func TestLintOfATemplateSaysToRenderIt(t *testing.T) {
+	code, out, _ := lintRun(t, map[string]string{"stdin": "apiVersion: perennial.dev/v1alpha1\nkind: Account\nmetadata: {name: {{ .Release.Name }}}\n"}, false, "-f", "-")
+	if code != ExitError || !strings.Contains(out, "render it first (helm template … | perennial lint -f -)") {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+}
+
 func TestLintPaintsSeverities(t *testing.T) {
 	_, out, _ := lintRun(t, map[string]string{"a.yaml": lintBand}, true, "-f", "a.yaml")
 	if !strings.HasPrefix(out, "a.yaml:4:8: \x1b[") || !strings.Contains(out, "error\x1b[") {
@@ -148,7 +163,7 @@ func TestLintWritesForPrograms(t *testing.T) {
 	})
 	t.Run("JSON of nothing", func(t *testing.T) {
 		code, out, _ := lintRun(t, map[string]string{"x/readme.md": ""}, false, "-f", "x", "-o", "json")
-		if code != 0 || !strings.Contains(out, `"findings": []`) {
+		if code != ExitError || !strings.Contains(out, `"findings": []`) {
 			t.Errorf("exit code %d, %s", code, out)
 		}
 	})

@@ -57,7 +57,7 @@ func threeChanges() *preview.Preview {
 	}
 	p.Runs = []preview.RunChange{
 		{Account: alder, Action: preview.Started, Playbook: "rescue", Run: "alder-freight-rescue-0a1b2c3d4e", Trigger: "critical", At: planAt(25 * time.Hour)},
-		{Account: birch, Action: preview.Held, Playbook: "rescue", Trigger: "critical", Reason: "Inhibited by renewal"},
+		{Account: birch, Action: preview.Held, Playbook: "rescue", Trigger: "critical", Reason: "inhibited by renewal"},
 	}
 	task := preview.TaskChange{
 		Account: "alder-freight", Action: preview.Created, Playbook: "rescue", Run: "alder-freight-rescue-0a1b2c3d4e", State: v1alpha1.TaskOpen,

@@ -39,7 +39,7 @@ func TestPruneLeavesWhatASetMade(t *testing.T) {
 	}
 	base := &fleet.World{Accounts: []*v1alpha1.Account{account("by-hand", ""), account("by-set", "customers")}}
 	files := &fleet.World{Accounts: []*v1alpha1.Account{account("new", "")}}
-	head, missing := planOverlay(base, files, true)
+	head, missing := planOverlay(base, files, true, false)
 	var names []string
 	for _, a := range head.Accounts {
 		names = append(names, a.Name)
@@ -49,5 +49,25 @@ func TestPruneLeavesWhatASetMade(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"Account/by-hand"}, missing); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPruneOfWhatIsBuiltTakesTheLastOfAKindToo(t *testing.T) {
+	set := &v1alpha1.AccountSet{}
+	set.Name = "customers"
+	base, files := &fleet.World{AccountSets: []*v1alpha1.AccountSet{set}}, &fleet.World{}
+	for name, test := range map[string]struct {
+		prune, complete bool
+		left            int
+	}{
+		"single files may be a part":          {true, false, 1},
+		"a folder that is built is all of it": {true, true, 0},
+		"nothing is pruned unasked":           {false, true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if head, _ := planOverlay(base, files, test.prune, test.complete); len(head.AccountSets) != test.left {
+				t.Errorf("%d sets are left, want %d", len(head.AccountSets), test.left)
+			}
+		})
 	}
 }

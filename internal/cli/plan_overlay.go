@@ -13,9 +13,9 @@ import (
 
 // planOverlay lays files over a world: an object of the same kind and name takes the place of the one that is there. What of
 // that one stays, its status and what others wrote, is the preview's to say. missing is what there is of the kinds that the
-// files hold and what the files lack; with prune it is deleted.
-func planOverlay(base, files *fleet.World, prune bool) (head *fleet.World, missing []string) {
-	o := &planLayers{prune: prune}
+// files hold and what the files lack; with prune it is deleted, and where the files are complete all there is of any kind.
+func planOverlay(base, files *fleet.World, prune, complete bool) (head *fleet.World, missing []string) {
+	o := &planLayers{prune: prune, complete: complete && prune}
 	return o.lay(base, files), o.missing
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -273,7 +274,7 @@ func (r *planReport) taskSection() planSection {
 	t := planColumns("ASSIGNEE", "WHAT", "TITLE", "PRIORITY", "DUE", "ACCOUNT", "STATE", "WHY", "(PLAYBOOK)", "(STEP)", "(TASK)")
 	names := r.displayNames()
 	for _, task := range r.sortedTasks() {
-		account := task.Account
+		account := cmp.Or(task.DisplayName, task.Account)
 		if name, ok := names[account]; ok {
 			account = name
 		}

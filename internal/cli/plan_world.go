@@ -137,7 +137,7 @@ func (o *planOptions) againstCluster(ctx context.Context, set *manifest.Set) (*p
 	if err != nil {
 		return nil, err
 	}
-	head, missing := planOverlay(s.World, files, o.prune)
+	head, missing := planOverlay(s.World, files, o.prune, len(o.kustomize) > 0)
 	in := &planInput{factsFrom: o.origin(s)}
 	if !o.prune {
 		in.notInFiles = missing
@@ -157,7 +157,7 @@ func (o *planOptions) againstCluster(ctx context.Context, set *manifest.Set) (*p
 
 // follow takes up the two worlds, of which the second one's sources are read after the first one's.
 func (in *planInput) follow(base, head *fleet.World) {
-	refused := snapshot.After(head.Sources, base.Sources)() //nolint:contextcheck // it reads from memory
+	refused := snapshot.After(head.Sources, base.Sources)()
 	if len(refused) > 0 {
 		in.warnings = append(in.warnings, fmt.Sprintf("far fewer rows than before in %s: the operator would refuse them (spec.maxRowDropPercent) until somebody approves, and the last ones stand", planList(refused)))
 	}

@@ -24,9 +24,6 @@ type portfolioOptions struct {
 	churned  bool
 }
 
-// portfolioGroups are what accounts are grouped by, beside labels.
-var portfolioGroups = []string{"owner", "touchModel", "lifecycleStage", "model", "namespace"}
-
 // newPortfolio is the command portfolio.
 func newPortfolio(a *app) *cobra.Command {
 	o := &portfolioOptions{app: a}
@@ -44,16 +41,16 @@ apart. Customers who left are not counted, unless --churned asks for them.`,
   perennial portfolio --by industry -l tier=enterprise
   # All namespaces, for a spreadsheet
   perennial portfolio --by touchModel -A -o csv`,
-		Args: cobra.NoArgs,
+		Args: viewNoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	o.output = addOutput(c)
 	o.view = a.addViewFlags(c, true)
-	c.Flags().StringVar(&o.by, "by", "owner", "What to group by: "+strings.Join(portfolioGroups, ", ")+", or the key of a label (label=KEY where it has one of these names).")
+	c.Flags().StringVar(&o.by, "by", "owner", "What to group by: "+strings.Join(explain.GroupWords(), ", ")+", or the key of a label (label=KEY where it has one of these names).")
 	c.Flags().StringVar(&o.since, "since", "7d", "How far back a change of band counts, such as 24h or 30d.")
 	c.Flags().StringVarP(&o.selector, "selector", "l", "", "Labels of the accounts to count, as kubectl takes them.")
 	c.Flags().BoolVar(&o.churned, "churned", false, "Count customers who left as well.")
-	_ = c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(portfolioGroups, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(explain.GroupWords(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -61,7 +58,7 @@ apart. Customers who left are not counted, unless --churned asks for them.`,
 func (o *portfolioOptions) input(now time.Time) (in explain.PortfolioInput, err error) {
 	in = explain.PortfolioInput{By: o.by, Churned: o.churned, Now: now}
 	if in.By == "" || in.By == "label=" {
-		return in, fmt.Errorf("--by: say what to group by: %s, or the key of a label", strings.Join(portfolioGroups, ", "))
+		return in, fmt.Errorf("--by: say what to group by: %s, or the key of a label", strings.Join(explain.GroupWords(), ", "))
 	}
 	if in.Since, err = value.ParseDuration(v1alpha1.Duration(o.since)); err != nil {
 		return in, fmt.Errorf("--since: %w", err)
@@ -87,6 +84,9 @@ func (o *portfolioOptions) run(c *cobra.Command) error {
 	in, err := o.input(now)
 	if err != nil {
 		return err
+	}
+	if err := explain.CheckBy(w, o.by); err != nil {
+		return fmt.Errorf("--by %w", err)
 	}
 	v := explain.Portfolio(w, in)
 	if v.Churned > 0 {

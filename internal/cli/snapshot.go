@@ -53,6 +53,9 @@ func (a *app) writeSnapshot(ctx context.Context, facts *factsOptions, file strin
 	if s.From == snapshot.Statuses {
 		_, _ = fmt.Fprintln(a.ErrOut, "The facts are those that the accounts' statuses remember: nothing else is known. Name the operator with --operator for all that the sources gave.")
 	}
+	if w := s.World; len(w.Accounts)+len(w.AccountSets)+len(w.DataSources)+len(w.Models)+len(w.Playbooks) == 0 {
+		return fmt.Errorf("there is nothing of Perennial in namespace %s: name another one with -n", w.Namespace)
+	}
 	if file == "-" {
 		return snapshot.Write(a.Out, s)
 	}

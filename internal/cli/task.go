@@ -182,7 +182,7 @@ func addNote(task *v1alpha1.Task, spec map[string]any, words string) error {
 // needTasks wants at least one name.
 func needTasks(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return errors.New("name the tasks; kubectl get tasks lists them")
+		return errors.New("name the tasks; perennial tasks lists them")
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (f *taskDone) plan(ctx context.Context, a *app, c client.Client, task *v1al
 		return taskChange{}, err
 	}
 	by, err := f.signature(ctx, a, c, task, d, spec)
-	return taskChange{spec: spec, says: "done" + withOutcome(outcome) + signedBy(by)}, err
+	return taskChange{spec: spec, says: "done" + withOutcome(outcome) + signedBy(by) + waitedFor(ctx, c, task, a.Clock.Now())}, err
 }
 
 // outcomeOf is the outcome that was asked for, as the task has it; else the one that the task has already.

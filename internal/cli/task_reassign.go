@@ -96,7 +96,7 @@ func (f *taskReassign) run(ctx context.Context, a *app) error {
 	}
 	if f.dry.mode == dryRunNone && !f.yes {
 		if !a.isTerminal() {
-			return fmt.Errorf("%d tasks would be given to %s: nobody is there to ask, so say --yes", len(tasks), f.to)
+			return fmt.Errorf("%s would be given to %s: nobody is there to ask, so say --yes", count(len(tasks), "task", "tasks"), f.to)
 		}
 		yes, err := a.confirm(ctx, fmt.Sprintf("Give %s to %s?", count(len(tasks), "task", "tasks"), f.to))
 		if err != nil {

@@ -26,8 +26,12 @@ was canceled because what asked for it has cleared, is taken up all the same. On
 	}
 	d := addDryRun(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.changeTasks(cmd.Context(), args, d, func(_ context.Context, _ client.Client, task *v1alpha1.Task) (taskChange, error) {
-			return a.startTask(task)
+		return a.changeTasks(cmd.Context(), args, d, func(ctx context.Context, c client.Client, task *v1alpha1.Task) (taskChange, error) {
+			change, err := a.startTask(task)
+			if err == nil && change.changes() {
+				change.says += waitedFor(ctx, c, task, a.Clock.Now())
+			}
+			return change, err
 		})
 	}
 	return c

@@ -231,8 +231,9 @@ func TestWhatTasksRefuse(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nobody is named":                      {[]string{"done"}, "name the tasks; kubectl get tasks lists them"},
+		"nobody is named":                      {[]string{"done"}, "name the tasks; perennial tasks lists them"},
 		"no command":                           {[]string{"don", "call"}, "perennial task don: there is no such command; did you mean done?"},
+		"a command with letters missing":       {[]string{"dne", "call"}, "perennial task dne: there is no such command; did you mean done?"},
 		"a task that is not there":             {[]string{"start", "nothing"}, "there is no task nothing in namespace " + d.namespace},
 		"a note that is too long":              {[]string{"done", "call", "--note", strings.Repeat("x", 96)}, "the note has 4097 characters, and 4096 are the most"},
 		"a snooze without an end":              {[]string{"snooze", "call"}, "--until: say when the task is back"},

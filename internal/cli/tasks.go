@@ -3,11 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/explain"
+	"github.com/perennial-dev/perennial/internal/fleet"
 	"github.com/perennial-dev/perennial/internal/value"
 )
 
@@ -37,7 +40,7 @@ $` + userVariable + `. Capitals do not count, nor does what a cluster puts befor
   perennial tasks --overdue -A
   # What is there to do at Acme, and what was done?
   perennial tasks --account acme --all -o wide`,
-		Args: cobra.NoArgs,
+		Args: viewNoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c) },
 	}
 	o.output = addOutput(c)
@@ -51,7 +54,6 @@ $` + userVariable + `. Capitals do not count, nor does what a cluster puts befor
 	f.StringVar(&o.filter.Account, "account", "", "Only tasks on this account.")
 	f.StringVar(&o.filter.Playbook, "playbook", "", "Only tasks that this playbook made.")
 	f.BoolVar(&o.filter.All, "all", false, "Also tasks that are done or canceled.")
-	c.MarkFlagsMutuallyExclusive("mine", "assignee", "unassigned")
 	_ = c.RegisterFlagCompletionFunc("account", a.completeNames(&v1alpha1.AccountList{}, 0, nil))
 	_ = c.RegisterFlagCompletionFunc("playbook", a.completeNames(&v1alpha1.PlaybookList{}, 0, nil))
 	return c
@@ -62,8 +64,12 @@ func (o *tasksOptions) run(c *cobra.Command) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
+	o.filter.Account = strings.TrimPrefix(o.filter.Account, "account/")
 	if o.asUser != "" && !o.mine {
 		return errors.New("--as-user says who --mine is: use both, or --assignee alone")
+	}
+	if err := o.oneOfWhose(); err != nil {
+		return err
 	}
 	if o.mine {
 		if err := o.whose(c); err != nil {
@@ -75,11 +81,47 @@ func (o *tasksOptions) run(c *cobra.Command) error {
 		return err
 	}
 	lines := explain.Tasks(w, o.filter, now)
+	if err := o.known(w, len(lines)); err != nil {
+		return err
+	}
 	if len(lines) == 0 && (o.output.format == formatTable || o.output.format == formatWide) {
 		_, _ = fmt.Fprintln(o.app.ErrOut, o.nothing())
 		return nil
 	}
 	return o.output.answer(o.app.Out, lines, func() *table { return o.table(lines) })
+}
+
+// oneOfWhose refuses flags that say in several ways whose tasks are wanted.
+func (o *tasksOptions) oneOfWhose() error {
+	var set []string
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{{"--mine", o.mine}, {"--assignee", o.filter.Assignee != ""}, {"--unassigned", o.filter.Unassigned}} {
+		if flag.set {
+			set = append(set, flag.name)
+		}
+	}
+	if len(set) > 1 {
+		return fmt.Errorf("%s: use one of them, each says whose tasks you want", strings.Join(set, " and "))
+	}
+	return nil
+}
+
+// known refuses an account that is not there, where no task is of it either: a task may be left of one that is gone.
+func (o *tasksOptions) known(w *fleet.World, found int) error {
+	if o.filter.Account == "" || found > 0 {
+		return nil
+	}
+	var names []string
+	for _, a := range w.Accounts {
+		names = append(names, a.Name)
+	}
+	if slices.Contains(names, o.filter.Account) {
+		return nil
+	}
+	slices.Sort(names)
+	return explain.NotFound("account", o.filter.Account, w.Namespace, slices.Compact(names))
 }
 
 // whose finds out who asks.

@@ -249,7 +249,7 @@ func TestWhatIsTestedAndWhatIsNot(t *testing.T) {
 func TestAConfigurationThatDoesNotCompileFailsItsFile(t *testing.T) {
 	inFolder(t, unitFiles, map[string]string{"playbook.yaml": strings.Replace(unitFiles["playbook.yaml"], "<= -40", "<=", 1)})
 	out, _, code := runUnitTests(t)
-	if code != ExitError || !strings.HasPrefix(out, "ERROR  drop_test.yaml\n  drop_test.yaml: playbook drop: ") || !strings.HasSuffix(out, "0 passed, 1 file cannot be tested\n") {
+	if code != ExitError || !strings.HasPrefix(out, "ERROR  drop_test.yaml\n  drop_test.yaml: playbook.yaml:") || !strings.Contains(out, ": error: Playbook/drop spec.triggers[") || !strings.HasSuffix(out, "0 passed, 1 file cannot be tested\n") {
 		t.Errorf("code %d: %s", code, out)
 	}
 }

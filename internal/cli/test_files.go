@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perennial-dev/perennial/internal/lint"
 	"github.com/perennial-dev/perennial/internal/manifest"
 	"github.com/perennial-dev/perennial/internal/unittest"
 )
@@ -88,10 +89,24 @@ func (c testConfigs) of(ctx context.Context, f *unittest.File) (*unittest.Config
 	}
 	config, err := unittest.NewConfig(world, location)
 	if err != nil {
+		if found := testedFaults(ctx, set, namespace); found != nil {
+			err = found
+		}
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	c[key] = config
 	return config, nil
+}
+
+// testedFaults says where in the files under test what cannot work stands; nil where that is not known.
+func testedFaults(ctx context.Context, set *manifest.Set, namespace string) error {
+	var found []error
+	for _, f := range lint.Check(ctx, set, lint.Options{Namespace: namespace, AllowMissing: true}) {
+		if f.Rule == lint.RuleCompile && f.Severity == lint.Error {
+			found = append(found, errors.New(f.String()))
+		}
+	}
+	return errors.Join(found[:min(len(found), 10)]...)
 }
 
 // testedPaths says which files a file of tests is about. A folder that has a kustomization is built.

@@ -71,7 +71,7 @@ func TestABrokenSampleFailsItsTests(t *testing.T) {
 		"playbook-rescue.yaml":        {{"for: 24h", "for: 23h"}, {"points: 25", "points: 61"}, {"onResolve: KeepTasks", "onResolve: CancelUntouched"}, {">= 100000", ">= 200000"}},
 		"playbook-tickets.yaml":       {{"for: 4h", "for: 5h"}, {`atLeast: "21"`, `atLeast: "42"`}, {`atLeast: "6"`, `atLeast: "8"`}, {"{overdueBy: 3d", "{overdueBy: 4d"}},
 		"playbook-usage-drop.yaml":    {{"<= -40", "<= -50"}, {"for: 3d", "for: 4d"}, {"cooldown: 14d", "cooldown: 15d"}, {">= 50000", ">= 40000"}, {"onResolve: CancelUntouched", "onResolve: KeepTasks"}},
-		"model-enterprise.yaml":       {{"cap: 39", "cap: 40"}, {"hold: 1h", "hold: 2h"}, {"margin: 2", "margin: 0"}, {`worst: "0.10"`, `worst: "0.05"`}, {"whenMissing: Worst", "whenMissing: Skip"}, {"whenMissing: LastKnown", "whenMissing: Skip"}, {"minimumCoverage: 60", "minimumCoverage: 40"}},
+		"model-enterprise.yaml":       {{"cap: 39", "cap: 40"}, {"hold: 1h", "hold: 2h"}, {"margin: 2", "margin: 4"}, {`worst: "0.10"`, `worst: "0.05"`}, {"whenMissing: Worst", "whenMissing: Skip"}, {"whenMissing: LastKnown", "whenMissing: Skip"}, {"minimumCoverage: 60", "minimumCoverage: 40"}},
 		"model-standard.yaml":         {{"floor: 50", "floor: 60"}, {"hold: 6h", "hold: 7h"}, {"whenMissing: Best", "whenMissing: Skip"}, {`best: "120"`, `best: "130"`}},
 	}
 	samples := filepath.Join(sampleTests, "..")

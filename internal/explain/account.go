@@ -70,7 +70,10 @@ func (c Customer) Title() string {
 // explainHealth explains what a status has of an account's health.
 func (l *look) explainHealth(e *AccountExplanation, h *v1alpha1.Health, chosen *model) {
 	e.Score, e.Band, e.Coverage, e.Trend = h.Score, h.Band, h.Coverage, h.Trend
-	e.Changes, e.PreviousScore, e.History = h.Changes, h.PreviousScore, history(h.History)
+	e.History = history(h.History)
+	if h.Score != nil {
+		e.Changes, e.PreviousScore = h.Changes, h.PreviousScore // of no score nobody asks why it moved
+	}
 	if h.BandSince != nil {
 		e.BandSince = pointer(h.BandSince.Time)
 	}
@@ -86,7 +89,10 @@ func (l *look) explainHealth(e *AccountExplanation, h *v1alpha1.Health, chosen *
 	e.Notes = l.notes(h, m)
 	e.Override = l.override(h)
 	e.Pending = l.pending(h)
-	if m != nil && m == chosen && m.compiled != nil {
+	switch {
+	case h.Override != nil:
+		e.Moves = []Move{{Band: h.Override.ComputedBand, Text: heldBand(h)}}
+	case m != nil && m == chosen && m.compiled != nil:
 		e.Moves = moves(h, m)
 	}
 }
@@ -114,8 +120,11 @@ func modelUsed(h *v1alpha1.Health, m *model) *ModelUsed {
 	return used
 }
 
-// sum adds up the points of the dimensions, and rounds them.
+// sum adds up the points of the dimensions, and rounds them; nothing where too little is known for a score.
 func sum(h *v1alpha1.Health) (points, lost string, rounded int32) {
+	if h.Score == nil {
+		return "", "", 0
+	}
 	var total score.Points
 	counted := false
 	for i := range h.Dimensions {
@@ -166,7 +175,11 @@ func (l *look) pending(h *v1alpha1.Health) *Pending {
 	p.Text = fmt.Sprintf("the score has called for %s since %s", p.Band, l.when(p.Since))
 	if h.PendingBand.EffectiveTime != nil {
 		p.At = pointer(h.PendingBand.EffectiveTime.Time)
-		p.Text += fmt.Sprintf("; the account becomes %s on %s, if it stays so", p.Band, l.when(*p.At))
+		becomes := "the account becomes"
+		if h.Override != nil {
+			becomes = "the computed band becomes"
+		}
+		p.Text += fmt.Sprintf("; %s %s on %s, if it stays so", becomes, p.Band, l.when(*p.At))
 	}
 	return p
 }

@@ -40,7 +40,8 @@ type AccountExplanation struct {
 	Unscored string `json:"unscored,omitempty"`
 	// Dimensions make the score: their points add up to Points.
 	Dimensions []Dimension `json:"dimensions,omitempty"`
-	// Points is the sum of the dimensions' points, and Rounded that as a whole number: the score before rules.
+	// Points is the sum of the dimensions' points, and Rounded that as a whole number: the score before rules. Absent where
+	// there is no score.
 	Points  string `json:"points,omitempty"`
 	Rounded int32  `json:"rounded,omitempty"`
 	// Lost is what is between Points and 100.
@@ -63,11 +64,11 @@ type AccountExplanation struct {
 	Playbooks []Standing `json:"playbooks,omitempty"`
 }
 
-// Move is a change of the band that a change of the score would bring.
+// Move is a change of the band that a change of the score, or the end of an override, would bring.
 type Move struct {
 	Band v1alpha1.BandName `json:"band"`
-	// Score from which the score calls for it.
-	Score int32  `json:"score"`
+	// Score from which the score calls for it; absent where the end of an override brings it.
+	Score *int32 `json:"score,omitempty"`
 	Text  string `json:"text"`
 	// By are single things that would be enough, and the score with each of them.
 	By []string `json:"by,omitempty"`

@@ -45,7 +45,7 @@ func NotFound(kind, name, namespace string, names []string) *NotFoundError {
 	}
 	var found []near
 	for _, other := range names {
-		distance := edits(name, other)
+		distance := edits(strings.ToLower(name), strings.ToLower(other))
 		if strings.Contains(other, name) || strings.Contains(name, other) {
 			distance = 1
 		}

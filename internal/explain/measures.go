@@ -127,28 +127,33 @@ func scaleText(spec *v1alpha1.Measure, val string) string {
 	}
 }
 
-// stepsText says which step a value reaches, and what the next one asks for.
+// stepsText writes a scale of steps, the lowest first. Of a long one it shows the step that a value reaches, the next one and
+// the last, and dots in the place of the others.
 func stepsText(steps []v1alpha1.Step, val string) string {
 	steps = slices.Clone(steps)
-	slices.SortFunc(steps, func(a, b v1alpha1.Step) int { return cmp.Compare(number(b.Min), number(a.Min)) })
+	slices.SortFunc(steps, func(a, b v1alpha1.Step) int { return cmp.Compare(number(a.Min), number(b.Min)) })
+	parts := []string{fmt.Sprintf("0 below %s", steps[0].Min)}
 	d, err := value.ParseDecimal(val)
-	reached := slices.IndexFunc(steps, func(s v1alpha1.Step) bool { return err == nil && d >= number(s.Min) })
-	var parts []string
-	switch {
-	case err != nil:
-		for _, s := range steps[:min(len(steps), maxShownSteps)] {
-			parts = append(parts, fmt.Sprintf("%d from %s on", s.Score, s.Min))
-		}
-	case reached < 0:
-		last := steps[len(steps)-1]
-		parts = append(parts, fmt.Sprintf("0 below %s", last.Min), fmt.Sprintf("%d from there on", last.Score))
-	default:
-		parts = append(parts, fmt.Sprintf("%d from %s on", steps[reached].Score, steps[reached].Min))
-		if reached > 0 {
-			parts = append(parts, fmt.Sprintf("%d from %s on", steps[reached-1].Score, steps[reached-1].Min))
+	reached := 0
+	for i, s := range steps {
+		parts = append(parts, fmt.Sprintf("%d from %s on", s.Score, s.Min))
+		if err == nil && d >= number(s.Min) {
+			reached = i + 1
 		}
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) <= maxShownSteps {
+		return strings.Join(parts, ", ")
+	}
+	var shown []string
+	for i, part := range parts {
+		switch {
+		case i == reached || i == reached+1 || i == len(parts)-1:
+			shown = append(shown, part)
+		case len(shown) == 0 || shown[len(shown)-1] != "...":
+			shown = append(shown, "...")
+		}
+	}
+	return strings.Join(shown, ", ")
 }
 
 // maxShownSteps is how many steps or words of a scale a line shows.

@@ -9,18 +9,16 @@ import (
 	"github.com/perennial-dev/perennial/internal/score"
 )
 
-// computedBand is the band that the score calls for, whatever a person has set.
-func computedBand(h *v1alpha1.Health) v1alpha1.BandName {
-	if h.Override != nil {
-		return h.Override.ComputedBand
-	}
-	return h.Band
+// heldBand says that a person holds the band, until when, and what it would be by the score.
+func heldBand(h *v1alpha1.Health) string {
+	o := h.Override
+	return fmt.Sprintf("held at %s by %s's override until %s; computed: %s", h.Band, o.By, o.Until, o.ComputedBand)
 }
 
 // boundary returns the score nearest to a health's own at which it calls for one of some bands, below it or above; false
 // where none does.
 func boundary(h *v1alpha1.Health, m *score.Model, bands []v1alpha1.BandName, step int32) (int32, bool) {
-	present := computedBand(h)
+	present := h.Band
 	if present == v1alpha1.BandUnknown {
 		present = h.LastBand
 	}
@@ -38,7 +36,7 @@ func moves(h *v1alpha1.Health, m *model) []Move {
 		return nil
 	}
 	bands := m.compiled.Bands()
-	at := slices.Index(bands, computedBand(h))
+	at := slices.Index(bands, h.Band)
 	if at < 0 {
 		return nil
 	}
@@ -50,7 +48,7 @@ func moves(h *v1alpha1.Health, m *model) []Move {
 	if at+1 < len(bands) {
 		if s, ok := boundary(h, m.compiled, bands[at+1:], -1); ok && s < *h.Score {
 			text := fmt.Sprintf("%s at %d or less%s: %s to lose", bands[at+1], s, hold, counted(*h.Score-s, "point"))
-			all = append(all, Move{Band: bands[at+1], Score: s, Text: text})
+			all = append(all, Move{Band: bands[at+1], Score: &s, Text: text})
 		}
 	}
 	if at == 0 {
@@ -58,7 +56,7 @@ func moves(h *v1alpha1.Health, m *model) []Move {
 	}
 	if s, ok := boundary(h, m.compiled, bands[:at], 1); ok && s > *h.Score {
 		text := fmt.Sprintf("%s at %d or more%s: %s to win", bands[at-1], s, hold, counted(s-*h.Score, "point"))
-		all = append(all, Move{Band: bands[at-1], Score: s, Text: text, By: lifts(h, m, s)})
+		all = append(all, Move{Band: bands[at-1], Score: &s, Text: text, By: lifts(h, m, s)})
 	}
 	return all
 }

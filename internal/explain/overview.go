@@ -60,7 +60,7 @@ func AccountOverview(w *fleet.World, name string, now time.Time, events []Happen
 	o := &Overview{AccountExplanation: e, Contract: a.Spec.Contract, Team: a.Spec.Team, Measurements: a.Spec.Measurements, Work: l.workOn(a)}
 	for _, d := range e.Dimensions {
 		for _, m := range d.Measures {
-			if m.lost > 0 {
+			if m.lost > 0 && e.Score != nil {
 				o.Worst = append(o.Worst, m)
 			}
 		}

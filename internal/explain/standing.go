@@ -33,7 +33,7 @@ func (l *look) standing(p *play, a *v1alpha1.Account) Standing {
 func nearest(triggers []Trigger) *Distance {
 	var least *Distance
 	for i := range triggers {
-		if d := triggers[i].Distance; d != nil && (least == nil || d.far < least.far) {
+		if d := triggers[i].Distance; d != nil && d.far < unreachable && (least == nil || d.far < least.far) {
 			least = d
 		}
 	}

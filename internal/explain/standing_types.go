@@ -110,10 +110,13 @@ func compareStandings(a, b Standing) int {
 	return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.far(), b.far()), cmp.Compare(a.Playbook, b.Playbook))
 }
 
+// unreachable is how far a trigger is that nothing brings nearer, or of which that cannot be said.
+const unreachable = 1000
+
 // far is how far the nearest trigger is from holding; what cannot be said comes last.
 func (s *Standing) far() float64 {
 	if s.Nearest == nil {
-		return 1000
+		return unreachable
 	}
 	return s.Nearest.far
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -17,6 +18,7 @@ import (
 func (l *look) triggers(p *play, s *sight) []Trigger {
 	results, _ := p.compiled.Conditions(s.view)
 	results = append(results, p.compiled.Observations(s.view)...)
+	watched := !account.Churned(s.account) && len(p.selector.Mismatches(s.account)) == 0
 	var all []Trigger
 	for i := range p.spec.Spec.Triggers {
 		spec := &p.spec.Spec.Triggers[i]
@@ -27,11 +29,11 @@ func (l *look) triggers(p *play, s *sight) []Trigger {
 		if n := slices.IndexFunc(results, func(r playbook.TriggerResult) bool { return r.Name == spec.Name }); n >= 0 {
 			t.Truth, t.Reason, t.Reads = results[n].Truth.String(), results[n].Reason, results[n].Reads
 			l.held(p, s, &t)
-			if spec.Per == v1alpha1.PerObservation && len(p.selector.Mismatches(s.account)) == 0 {
+			if spec.Per == v1alpha1.PerObservation && watched {
 				l.observed(p.spec.Name, s, spec, results[n], &t)
 			}
 		}
-		if truthOf(t.Truth) == playbook.False && t.Distance == nil && len(p.selector.Mismatches(s.account)) == 0 {
+		if truthOf(t.Truth) == playbook.False && t.Distance == nil && watched {
 			t.Distance = l.distance(spec, s)
 		}
 		if t.Distance != nil {
@@ -128,6 +130,9 @@ func (l *look) readable(source string) bool {
 func (l *look) period(p *play, s *sight, t *Trigger) {
 	at, _ := p.compiled.PeriodOf(s.view, t.Name)
 	switch {
+	case account.Churned(s.account):
+		t.Truth, t.Reason = playbook.False.String(), "the account is churned"
+		return
 	case !at.Known:
 		t.Reason = "the playbook does not select the account"
 		return
@@ -182,9 +187,13 @@ func points(n int32, text string) *Distance {
 	return &Distance{Text: fmt.Sprintf("%s: %s away", text, counted(n, "point")), far: float64(n) / 100}
 }
 
-// toBand is how far the score is from one that calls for a band.
+// toBand is how far the score is from one that calls for a band. While a person holds the band no score changes it, and
+// the account is not close to another.
 func (l *look) toBand(t *v1alpha1.BandTrigger, s *sight) *Distance {
 	h := s.view.Health
+	if h != nil && h.Override != nil && !slices.Contains(t.In, h.Band) {
+		return &Distance{Text: heldBand(h), far: unreachable}
+	}
 	m, _ := l.choose(s.account)
 	if m == nil || m.compiled == nil || h == nil || h.Score == nil || slices.Contains(t.In, h.Band) {
 		return nil
@@ -192,7 +201,7 @@ func (l *look) toBand(t *v1alpha1.BandTrigger, s *sight) *Distance {
 	if len(t.From) > 0 && !slices.Contains(t.From, h.Band) {
 		return nil // the way there leads through another band first
 	}
-	if p := h.PendingBand; p != nil && p.EffectiveTime != nil && slices.Contains(t.In, p.Band) && h.Override == nil {
+	if p := h.PendingBand; p != nil && p.EffectiveTime != nil && slices.Contains(t.In, p.Band) {
 		return l.ahead(p.EffectiveTime.Time, fmt.Sprintf("%s on %s, if the score stays", p.Band, l.when(p.EffectiveTime.Time)))
 	}
 	var best *Distance

@@ -129,33 +129,6 @@ func (l *look) ends(run *v1alpha1.PlaybookRun) string {
 	return "it ends when its tasks are done or canceled; when its condition clears, the tasks that nobody has touched are canceled"
 }
 
-// runStep says how far a step is.
-func (l *look) runStep(run *v1alpha1.PlaybookRun, status v1alpha1.StepStatus) Step {
-	step := Step{Name: string(status.Name), Mark: Info, Text: string(status.State)}
-	switch status.State {
-	case v1alpha1.StepDone:
-		step.Mark = Yes
-	case v1alpha1.StepOpen:
-		step.Mark = Open
-	}
-	if status.Outcome != "" {
-		step.Text += ", outcome " + string(status.Outcome)
-	}
-	for _, t := range l.tasks[run.Name] {
-		if t.Name != status.Task {
-			continue
-		}
-		step.Text += ": " + t.Spec.Title
-		if t.Status.Assignee != "" {
-			step.Text += " (" + t.Status.Assignee + ")"
-		}
-		if t.Status.DueTime != nil && !playbook.Ended(t.Status.State) {
-			step.Text += ", due " + in(t.Status.DueTime.Time, l.now)
-		}
-	}
-	return step
-}
-
 // Task explains a task: why it is there, whose it is, and what closes it.
 func Task(w *fleet.World, name string, now time.Time) (*WorkExplanation, error) {
 	l := newLook(w, now)
@@ -228,11 +201,10 @@ func (l *look) closes(t *v1alpha1.Task, run *v1alpha1.PlaybookRun) []string {
 	if i >= 0 && run.Spec.Steps[i].DoneWhen != "" {
 		lines = append(lines, "it closes by itself when "+abridge(string(run.Spec.Steps[i].DoneWhen), 160))
 	}
-	if t.Status.State == v1alpha1.TaskBlocked && t.Status.OpensTime != nil {
-		lines = append(lines, "its time comes on "+l.when(t.Status.OpensTime.Time))
-	}
-	if t.Status.State == v1alpha1.TaskBlocked && i >= 0 && len(run.Spec.Steps[i].After) > 0 {
-		lines = append(lines, "it waits for "+andList(run.Spec.Steps[i].After))
+	if t.Status.State == v1alpha1.TaskBlocked {
+		if what := l.waitsFor(run, t.Spec.Step, t); what != "" {
+			lines = append(lines, "it waits "+what)
+		}
 	}
 	return append(lines, "the run: "+l.ends(run))
 }

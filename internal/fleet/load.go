@@ -20,6 +20,11 @@ type Fault struct {
 	Err        error
 }
 
+// Same reports whether it is the same fault of the same object.
+func (f Fault) Same(other Fault) bool {
+	return f.Kind == other.Kind && f.Name == other.Name && f.Err.Error() == other.Err.Error()
+}
+
 // Load returns the customer base of a world at a moment. It shares the objects of the world, which nobody may change any
 // more, and takes models and playbooks that do not compile as the operator does: they are stalled, and the faults say why.
 func Load(w *World, now time.Time) (*Fleet, []Fault) {

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -295,6 +296,9 @@ func (c *checker) maybeMissing(o *manifest.Object, s snippet, outcomes []string)
 	for _, f := range append(slices.Clone(s.forms), whenOf(pb, s.step)) {
 		asked = append(asked, f.Asked...)
 	}
+	if _, last := path(s.field); last == "when" && onlyOutcomes(s.source) {
+		return // it is not true then, and the step is skipped: what the author means
+	}
 	for _, name := range outcomes {
 		i := slices.IndexFunc(pb.Spec.Steps, func(s v1alpha1.PlaybookStep) bool { return string(s.Name) == name })
 		if i < 0 || slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, []string{"outcomes", name}) }) {
@@ -319,6 +323,16 @@ func (c *checker) maybeMissing(o *manifest.Object, s snippet, outcomes []string)
 		}
 		c.add(RuleOutcome, Warning, o, s.field, "the step %s %s, and has no outcome then: %s; ask has(outcomes['%s']) first", name, why, then, name)
 	}
+}
+
+// compared is a comparison of an outcome with a word, and compares one or several of them.
+const compared = `\(*outcomes(?:\.\w+|\['[^']*'\]|\["[^"]*"\]) ?== ?(?:'[^'\\]*'|"[^"\\]*")\)*`
+
+var compares = regexp.MustCompile(`^` + compared + `(?: ?(?:&&|\|\|) ?` + compared + `)*$`)
+
+// onlyOutcomes reports whether a condition does nothing but compare outcomes with words.
+func onlyOutcomes(source string) bool {
+	return compares.MatchString(strings.Join(strings.Fields(source), " "))
 }
 
 // whenOf is the form of the condition of a step: what it asks need not be asked again.

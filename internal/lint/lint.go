@@ -99,6 +99,7 @@ func (c *checker) object(ctx context.Context, o *manifest.Object) {
 	c.scalars(o)
 	compiled := c.compile(o)
 	c.schema(ctx, o, compiled)
+	c.digits(o)
 	c.expressions(o)
 	c.references(o)
 	c.substitution(o)

@@ -27,6 +27,20 @@ func (c *checker) scalars(o *manifest.Object) {
 	}
 }
 
+// digits says which numbers are others than their digits say: 0010 is 8. Where text is wanted schema has said so.
+func (c *checker) digits(o *manifest.Object) {
+	if !o.Ours() {
+		return
+	}
+	for _, s := range o.Scalars() {
+		n, isWhole := s.Value.(int64)
+		if s.Key || !s.Plain || !isWhole || strings.TrimPrefix(s.Text, "+") == strconv.FormatInt(n, 10) || c.has(RuleQuotes, o, s.Path) {
+			continue
+		}
+		c.at(RuleQuotes, Error, o, s, "YAML reads %s as the number %d: write %d if that is meant", s.Text, n, n)
+	}
+}
+
 // misread returns the fields whose names are read as something else.
 func (c *checker) misread(o *manifest.Object) []string {
 	var paths []string

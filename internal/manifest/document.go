@@ -112,6 +112,9 @@ func (s *Set) refuse(d document, err error) {
 	if strings.Contains(message, "cannot start any token") && bytes.ContainsRune(d.text, '\t') {
 		message += ": indent with spaces, not with tabs"
 	}
+	if bytes.Contains(d.text, []byte("{{")) {
+		message += ": this looks like a template of Helm: render it first (helm template … | perennial lint -f -)"
+	}
 	s.problem(d.position(line, 0), "%s", message)
 }
 

@@ -47,6 +47,14 @@ func (s *Set) loadPath(ctx context.Context, path string, stdin io.Reader) error 
 
 // loadFile reads one file.
 func (s *Set) loadFile(path string) error {
+	// Who names a file twice, or a folder and a file in it, means it once.
+	if s.loaded[filepath.Clean(path)] {
+		return nil
+	}
+	if s.loaded == nil {
+		s.loaded = map[string]bool{}
+	}
+	s.loaded[filepath.Clean(path)] = true
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err

@@ -81,6 +81,8 @@ type Set struct {
 	Objects []*Object
 	// Problems are files, and objects in them, that cannot be read.
 	Problems []Problem
+	// loaded are the files that were named one by one, or by their folder.
+	loaded map[string]bool
 }
 
 // Options say what to read.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/expr"
+	"github.com/perennial-dev/perennial/internal/fleet"
 	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/score"
 	"github.com/perennial-dev/perennial/internal/value"
@@ -80,34 +81,58 @@ func age(d time.Duration) string {
 // references notes the models and playbooks of the head that read what is not there. Their accounts are evaluated all the
 // same, as the operator does: what is not there cannot be read.
 func (c *comparison) references() {
-	declared := map[v1alpha1.MetricReference]bool{}
-	sources := map[string]bool{}
-	for _, ds := range c.configured.DataSources {
+	before := map[Problem]bool{}
+	for _, p := range missingReferences(c.in.Base) {
+		before[p] = true
+	}
+	for _, p := range missingReferences(c.configured) {
+		if !before[p] {
+			c.problem(p.Kind, p.Name, "%s", p.Message)
+		}
+	}
+}
+
+// missingReferences lists what refers to something that is not there.
+func missingReferences(w *fleet.World) (missing []Problem) {
+	declared, sources, playbooks := map[v1alpha1.MetricReference]bool{}, map[string]bool{}, map[string]bool{}
+	for _, ds := range w.DataSources {
 		sources[ds.Name] = true
 		for i := range ds.Spec.Metrics {
 			declared[v1alpha1.MetricReference{Source: ds.Name, Metric: ds.Spec.Metrics[i].Name}] = true
 		}
 	}
-	missing := func(kind, name, path string, ref v1alpha1.MetricReference) {
+	for _, pb := range w.Playbooks {
+		playbooks[pb.Name] = true
+	}
+	note := func(kind, name, path, what string) {
+		missing = append(missing, Problem{Kind: kind, Name: name, Message: path + ": " + what + " is not there"})
+	}
+	metric := func(kind, name, path string, ref v1alpha1.MetricReference) {
 		switch {
 		case !sources[ref.Source]:
-			c.problem(kind, name, "%s: DataSource %s is not there", path, ref.Source)
+			note(kind, name, path, "DataSource "+ref.Source)
 		case !declared[ref]:
-			c.problem(kind, name, "%s: metric %s of DataSource %s is not there", path, ref.Metric, ref.Source)
+			note(kind, name, path, fmt.Sprintf("metric %s of DataSource %s", ref.Metric, ref.Source))
 		}
 	}
-	for _, m := range c.configured.Models {
+	for _, m := range w.Models {
 		if compiled, err := score.Compile(m); err == nil {
 			for _, read := range compiled.ReadsAt() {
-				missing("HealthScoreModel", m.Name, read.Path, read.Ref)
+				metric("HealthScoreModel", m.Name, read.Path, read.Ref)
 			}
 		}
 	}
-	for _, pb := range c.configured.Playbooks {
+	for _, pb := range w.Playbooks {
 		for _, read := range playbookReads(pb) {
-			missing("Playbook", pb.Name, read.path, read.ref)
+			metric("Playbook", pb.Name, read.path, read.ref)
+		}
+		for _, name := range pb.Spec.InhibitedBy {
+			if !playbooks[name] {
+				note("Playbook", pb.Name, "spec.inhibitedBy", "Playbook "+name)
+			}
 		}
 	}
+	return missing
 }
 
 // readAt is a metric and what of a playbook reads it, as a path of a field and in words.

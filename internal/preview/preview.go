@@ -189,17 +189,18 @@ type RunChange struct {
 
 // TaskChange is a task that the change makes, or ends.
 type TaskChange struct {
-	Account  string             `json:"account"`
-	Action   Action             `json:"action"`
-	Name     string             `json:"name"`
-	Title    string             `json:"title"`
-	Playbook string             `json:"playbook"`
-	Run      string             `json:"run"`
-	Step     string             `json:"step"`
-	State    v1alpha1.TaskState `json:"state"`
-	Assignee string             `json:"assignee,omitempty"`
-	Priority string             `json:"priority,omitempty"`
-	Due      *time.Time         `json:"due,omitempty"`
+	Account     string             `json:"account"`
+	DisplayName string             `json:"displayName,omitempty"`
+	Action      Action             `json:"action"`
+	Name        string             `json:"name"`
+	Title       string             `json:"title"`
+	Playbook    string             `json:"playbook"`
+	Run         string             `json:"run"`
+	Step        string             `json:"step"`
+	State       v1alpha1.TaskState `json:"state"`
+	Assignee    string             `json:"assignee,omitempty"`
+	Priority    string             `json:"priority,omitempty"`
+	Due         *time.Time         `json:"due,omitempty"`
 	// Reason is why it ends, or what of it is updated.
 	Reason string `json:"reason,omitempty"`
 }

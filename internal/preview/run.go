@@ -80,7 +80,8 @@ func newComparison(in Input) *comparison {
 
 // live has both customer bases live through the change.
 func (c *comparison) live() error {
-	c.base, _ = fleet.Load(c.in.Base, c.now)
+	base, faults := fleet.Load(c.in.Base, c.now)
+	c.base = base
 	c.configured = c.adopt()
 	affected := c.affectedSources()
 	if err := c.sets(c.in.Base, c.base, affected, nil); err != nil {
@@ -91,6 +92,9 @@ func (c *comparison) live() error {
 	}
 	c.head = c.base.Fork()
 	for _, fault := range c.head.Configure(c.configured) {
+		if slices.ContainsFunc(faults, fault.Same) {
+			continue // it is Stalled already
+		}
 		c.problem(fault.Kind, fault.Name, "would be Stalled: %s", fault.Err)
 	}
 	c.references()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/expr"
@@ -164,23 +163,25 @@ func (c *comparison) held() {
 		place := 0
 		for _, h := range c.head.Held(name) {
 			change := RunChange{Account: c.account(h.Account), Action: Held, Playbook: name}
-			if change.Reason = string(h.Reason); h.Reason == v1alpha1.HeldLimitReached {
+			switch h.Reason {
+			case v1alpha1.HeldSuspended:
+				change.Reason = "the playbook is suspended"
+			case v1alpha1.HeldInhibited:
+				change.Reason = "inhibited by " + h.By
+			default:
 				place++
-				change.Place = place
-			}
-			if h.By != "" {
-				change.Reason += " by " + h.By
+				change.Place, change.Reason = place, fmt.Sprintf("the playbook's limits: place %d of those that wait", place)
 			}
 			if was, ok := before[h.Account]; (!ok || was != h) && !c.unforetold(h.Account, name) {
 				c.preview.Runs = append(c.preview.Runs, change)
 			}
 		}
-		for accountName, h := range before {
+		for accountName := range before {
 			if _, ok := after[accountName]; ok || c.starts(accountName, name) || c.silent(accountName, name) {
 				continue
 			}
 			c.preview.Runs = append(c.preview.Runs, RunChange{
-				Account: c.account(accountName), Action: Averted, Playbook: name, Reason: fmt.Sprintf("was held back (%s), and is not due any more", h.Reason),
+				Account: c.account(accountName), Action: Averted, Playbook: name, Reason: "was held back, and is not due any more",
 			})
 		}
 	}
@@ -214,7 +215,7 @@ func (c *comparison) waiting(before, after *v1alpha1.Account) {
 		if i >= 0 && waited[i].At.Equal(w.At) || c.unforetold(after.Name, w.Playbook) {
 			continue
 		}
-		change := RunChange{Account: named(after), Action: Waiting, Playbook: w.Playbook, Trigger: w.Trigger, At: c.later(w.At), Reason: waitReason(w, c.until)}
+		change := RunChange{Account: named(after), Action: Waiting, Playbook: w.Playbook, Trigger: w.Trigger, At: c.later(w.At), Reason: waitReason(w)}
 		if i >= 0 && !waited[i].At.IsZero() {
 			change.Reason += ", instead of " + value.FormatTime(waited[i].At)
 		}
@@ -268,12 +269,12 @@ func asksHealth(t v1alpha1.Trigger) bool {
 }
 
 // waitReason says what a run waits for.
-func waitReason(w fleet.Wait, now time.Time) string {
+func waitReason(w fleet.Wait) string {
 	switch {
 	case w.At.IsZero():
 		return "waits for earlier work to end"
 	case w.Trigger == "":
 		return "waits for the cooldown, until " + value.FormatTime(w.At)
 	}
-	return fmt.Sprintf("trigger %s has to hold for another %s", w.Trigger, age(w.At.Sub(now)))
+	return fmt.Sprintf("trigger %s has to hold until %s", w.Trigger, value.FormatTime(w.At))
 }

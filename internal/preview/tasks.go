@@ -71,7 +71,7 @@ func (c *comparison) task(before, after *v1alpha1.Task, run *v1alpha1.PlaybookRu
 		task = before
 	}
 	change := TaskChange{
-		Account: task.Spec.AccountRef.Name, Name: task.Name, Title: task.Spec.Title, Step: string(task.Spec.Step),
+		Account: task.Spec.AccountRef.Name, DisplayName: c.account(task.Spec.AccountRef.Name).DisplayName, Name: task.Name, Title: task.Spec.Title, Step: string(task.Spec.Step),
 		State: task.Status.State, Assignee: task.Status.Assignee, Priority: string(task.Status.Priority), Due: timeOf(task),
 	}
 	if run != nil {

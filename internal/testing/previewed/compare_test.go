@@ -127,6 +127,9 @@ func (s *state) after(t *testing.T, p *preview.Preview) *state {
 	}
 	for _, m := range p.Moves {
 		a := is.Accounts[m.Name]
+		if was := s.Accounts[m.Name]; was.Pending == m.Before.Band && was.Band == m.After.Band {
+			continue // it waits no more
+		}
 		if a.Band != m.Before.Band {
 			t.Errorf("account %s is %s, and the plan says that it is %s", m.Name, a.Band, m.Before.Band)
 		}
@@ -161,8 +164,11 @@ func (s *state) run(t *testing.T, c preview.RunChange) {
 		return
 	case preview.Held:
 		s.release(c)
-		reason, _, _ := strings.Cut(c.Reason, " ")
-		s.Held[c.Playbook] = append(s.Held[c.Playbook], c.Name+" "+reason)
+		reason := v1alpha1.HeldLimitReached
+		if strings.HasPrefix(c.Reason, "inhibited by ") {
+			reason = v1alpha1.HeldInhibited
+		}
+		s.Held[c.Playbook] = append(s.Held[c.Playbook], c.Name+" "+string(reason))
 		slices.Sort(s.Held[c.Playbook])
 		return
 	case preview.Averted:

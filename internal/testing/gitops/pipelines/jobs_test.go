@@ -231,6 +231,16 @@ func TestTheJobsDoWhatThePageSays(t *testing.T) {
 			if third := s.plans(); len(third) != 1 || third[0] == second[0] || strings.Contains(third[0], "```diff") {
 				t.Errorf("the comments are %q", third)
 			}
+			unread := s.branch("unread", "model-standard.yaml", "min: 70", "min: seventy")
+			if out, err := s.run(unread, plan[0]); err == nil {
+				t.Errorf("files that the cluster refuses have a plan:\n%s", out)
+			}
+			if len(plan) > 1 { // the comment is a step of its own, which runs all the same
+				s.must(unread, plan[1])
+				if fourth := s.plans(); len(fourth) != 1 || !strings.Contains(fourth[0], "could not be worked out") {
+					t.Errorf("the comments are %q", fourth)
+				}
+			}
 			broken := s.branch("broken", "model-standard.yaml", "metrics.support.open_p1 > 0", "metrics.support.open_p7 > 0")
 			if out, err := s.run(broken, lint); err == nil {
 				t.Errorf("a metric that there is not passes:\n%s", out)
