@@ -58,16 +58,7 @@ func (o *viewOptions) world(ctx context.Context) (*fleet.World, time.Time, error
 		return nil, time.Time{}, err
 	}
 	add := func(object runtime.Object) error {
-		switch object := object.(type) {
-		case *v1alpha1.Account:
-			w.Accounts = append(w.Accounts, object)
-		case *v1alpha1.HealthScoreModel:
-			w.Models = append(w.Models, object)
-		case *v1alpha1.PlaybookRun:
-			w.Runs = append(w.Runs, object)
-		case *v1alpha1.Task:
-			w.Tasks = append(w.Tasks, object)
-		}
+		w.Add(object)
 		return nil
 	}
 	lists := map[string]client.ObjectList{

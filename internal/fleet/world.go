@@ -3,6 +3,8 @@ package fleet
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/accountset"
 	"github.com/perennial-dev/perennial/internal/value"
@@ -29,6 +31,28 @@ type World struct {
 	Reread map[string]bool
 	// Location is the time zone of days; nil is UTC.
 	Location *time.Location
+}
+
+// Add puts an object where it belongs. An object of another kind is none of this world's, and left out.
+func (w *World) Add(object runtime.Object) {
+	switch o := object.(type) {
+	case *v1alpha1.Account:
+		w.Accounts = append(w.Accounts, o)
+	case *v1alpha1.AccountSet:
+		w.AccountSets = append(w.AccountSets, o)
+	case *v1alpha1.DataSource:
+		w.DataSources = append(w.DataSources, o)
+	case *v1alpha1.HealthScoreModel:
+		w.Models = append(w.Models, o)
+	case *v1alpha1.Playbook:
+		w.Playbooks = append(w.Playbooks, o)
+	case *v1alpha1.Notifier:
+		w.Notifiers = append(w.Notifiers, o)
+	case *v1alpha1.PlaybookRun:
+		w.Runs = append(w.Runs, o)
+	case *v1alpha1.Task:
+		w.Tasks = append(w.Tasks, o)
+	}
 }
 
 // Sources answer what the sources of one namespace gave, as its DataSources declare it.

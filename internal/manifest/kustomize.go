@@ -22,6 +22,9 @@ const originAnnotations = "originAnnotations"
 // loadKustomization builds a folder. An object's fields stand where they are in the file that it comes from; what a patch
 // changes is at the file that it changes.
 func (s *Set) loadKustomization(ctx context.Context, folder string) error {
+	if info, err := os.Stat(folder); os.IsNotExist(err) || err == nil && !info.IsDir() {
+		return fmt.Errorf("-k %s: there is no such folder", folder)
+	}
 	disk := filesys.MakeFsOnDisk()
 	root, _, err := disk.CleanedAbs(folder)
 	if err != nil {

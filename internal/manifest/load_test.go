@@ -168,7 +168,7 @@ func TestWhatIsNotThereIsAnError(t *testing.T) {
 	}{
 		"a file":                   {manifest.Options{Paths: []string{filepath.Join(root, "gone.yaml")}}, "name a file, a folder or - for standard input"},
 		"a kustomization as file":  {manifest.Options{Paths: []string{filepath.Join(root, "kustomization.yaml")}}, "build its folder with -k " + root},
-		"a folder to build":        {manifest.Options{Kustomize: []string{filepath.Join(root, "gone")}}, "-k " + root},
+		"a folder to build":        {manifest.Options{Kustomize: []string{filepath.Join(root, "gone")}}, "gone: there is no such folder"},
 		"a resource of kustomize":  {manifest.Options{Kustomize: []string{root}}, "gone.yaml"},
 		"an input that is not one": {manifest.Options{Paths: []string{"-"}}, "no standard input"},
 	} {

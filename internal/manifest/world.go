@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/fleet"
 )
 
@@ -18,26 +17,7 @@ import (
 func (s *Set) World(namespace string) (*fleet.World, error) {
 	w := &fleet.World{Namespace: namespace}
 	errs := s.errors(namespace)
-	err := s.each(namespace, func(o client.Object) {
-		switch typed := o.(type) {
-		case *v1alpha1.Account:
-			w.Accounts = append(w.Accounts, typed)
-		case *v1alpha1.AccountSet:
-			w.AccountSets = append(w.AccountSets, typed)
-		case *v1alpha1.DataSource:
-			w.DataSources = append(w.DataSources, typed)
-		case *v1alpha1.HealthScoreModel:
-			w.Models = append(w.Models, typed)
-		case *v1alpha1.Playbook:
-			w.Playbooks = append(w.Playbooks, typed)
-		case *v1alpha1.Notifier:
-			w.Notifiers = append(w.Notifiers, typed)
-		case *v1alpha1.PlaybookRun:
-			w.Runs = append(w.Runs, typed)
-		case *v1alpha1.Task:
-			w.Tasks = append(w.Tasks, typed)
-		}
-	})
+	err := s.each(namespace, func(o client.Object) { w.Add(o) })
 	if err := errors.Join(errs, err); err != nil {
 		return nil, err
 	}
