@@ -130,6 +130,21 @@ func (c *Catalog) playbooksIn(ctx context.Context, namespace string) ([]plan, er
 	return playbooks, nil
 }
 
+// renamesOf reads what playbooks were called before.
+func renamesOf(plans []plan) *playbook.Renames {
+	playbooks := make([]*v1alpha1.Playbook, len(plans))
+	for i := range plans {
+		playbooks[i] = plans[i].Playbook
+	}
+	return playbook.RenamesOf(playbooks)
+}
+
+// renamesIn reads what the playbooks of a namespace were called before.
+func (c *Catalog) renamesIn(ctx context.Context, namespace string) (*playbook.Renames, error) {
+	plans, err := c.playbooksIn(ctx, namespace)
+	return renamesOf(plans), err
+}
+
 // modelFor returns the model that scores an account, also where that one is stalled; nil where none chooses it.
 func modelFor(models []model, a *v1alpha1.Account) *model {
 	m, _ := chooseModel(models, a)

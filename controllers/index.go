@@ -26,7 +26,8 @@ const (
 	IndexParent = "spec.parentRef.name"
 	// IndexStale finds accounts that show a Stale value, under "true".
 	IndexStale = "stale"
-	// IndexInhibitedBy finds playbooks by a playbook that keeps them from starting.
+	// IndexInhibitedBy finds playbooks by a playbook that keeps them from starting: one that inhibits them, or that still has
+	// a name which they had.
 	IndexInhibitedBy = "spec.inhibitedBy"
 	// IndexReadSource finds models and playbooks by a DataSource that they read.
 	IndexReadSource = "readSource"
@@ -129,7 +130,10 @@ func setSource(obj client.Object) []string {
 	return []string{obj.(*v1alpha1.AccountSet).Spec.SourceRef.Name}
 }
 
-func playbookInhibitors(obj client.Object) []string { return obj.(*v1alpha1.Playbook).Spec.InhibitedBy }
+func playbookInhibitors(obj client.Object) []string {
+	spec := &obj.(*v1alpha1.Playbook).Spec
+	return slices.Concat(spec.InhibitedBy, spec.PreviousNames)
+}
 
 func runAccount(obj client.Object) []string {
 	return []string{obj.(*v1alpha1.PlaybookRun).Spec.AccountRef.Name}

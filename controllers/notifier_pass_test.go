@@ -128,7 +128,7 @@ func deliverer(url string, tasks int) (*NotifierReconciler, *taskCache, *clockte
 		c.byName[task.Name] = task
 	}
 	r := &NotifierReconciler{
-		Client: c, Clock: clock, Outbox: &Outbox{Reader: c, Clock: clock, Notifiers: &Waker{}},
+		Client: c, Clock: clock, Outbox: &Outbox{Reader: c, Clock: clock, Catalog: NewCatalog(c), Notifiers: &Waker{}},
 		Waker: &Waker{}, Accounts: &AccountWaker{}, Runs: &Waker{}, Tasks: &Waker{},
 		Dependencies: send.Dependencies{Dial: network.Dialer{AllowLoopback: true}.DialContext, Now: clock.Now},
 	}

@@ -20,6 +20,8 @@ type Outbox struct {
 	Reader client.Reader
 	// Clock tells the time.
 	Clock clock.PassiveClock
+	// Catalog holds the playbooks.
+	Catalog *Catalog
 	// Notifiers are woken when an event of theirs was dropped.
 	Notifiers *Waker
 
@@ -48,8 +50,10 @@ func (o *Outbox) ofAccount(ctx context.Context, acct *v1alpha1.Account, status *
 
 // ofRun puts the run's new undelivered events into its status, which is new too. Call told once that was written.
 func (o *Outbox) ofRun(ctx context.Context, run *v1alpha1.PlaybookRun, acct *v1alpha1.Account, before *v1alpha1.PlaybookRunStatus) (told func(), err error) {
-	subject := func(context.Context) (notify.Subject, error) {
-		return notify.Subject{Account: acct, Playbook: run.Spec.PlaybookRef.Name, Assignee: acct.Spec.Owner}, nil
+	subject := func(ctx context.Context) (notify.Subject, error) {
+		s := notify.Subject{Account: acct, Assignee: acct.Spec.Owner}
+		err := o.ofPlaybook(ctx, run, &s)
+		return s, err
 	}
 	run.Status.Undelivered, told, err = o.next(ctx, run, before.Undelivered, notify.RunEvents(run, before, &run.Status), subject)
 	return told, err
@@ -61,13 +65,21 @@ func (o *Outbox) ofTask(ctx context.Context, task *v1alpha1.Task, before *v1alph
 		s := notify.Subject{Assignee: task.Status.Assignee}
 		of, err := objectsOfTask(ctx, o.Reader, task)
 		s.Account = of.Account
-		if of.Run != nil {
-			s.Playbook = of.Run.Spec.PlaybookRef.Name
+		if err == nil && of.Run != nil {
+			err = o.ofPlaybook(ctx, of.Run, &s)
 		}
 		return s, err
 	}
 	task.Status.Undelivered, told, err = o.next(ctx, task, before.Undelivered, notify.TaskEvents(before, &task.Status), subject)
 	return told, err
+}
+
+// ofPlaybook says whose work a run is: a notifier may name its playbook as it is called now, or as it was.
+func (o *Outbox) ofPlaybook(ctx context.Context, run *v1alpha1.PlaybookRun, s *notify.Subject) error {
+	renames, err := o.Catalog.renamesIn(ctx, run.Namespace)
+	s.Playbook = run.Spec.PlaybookRef.Name
+	s.AlsoCalled = renames.Names(renames.Now(s.Playbook))
+	return err
 }
 
 // next returns the events that an object holds from now on: those that it held and that are not delivered yet, and what

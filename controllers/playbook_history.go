@@ -78,7 +78,8 @@ func (r *PlaybookReconciler) playbooksOfRun() handler.EventHandler {
 	}
 }
 
-// playbookOfTask looks at the playbook of a task's run: its history may be waiting for what notifiers have to be told.
+// playbookOfTask looks at the playbook of a task's run, and at one that was called so: its history may be waiting for what
+// notifiers have to be told.
 func (r *PlaybookReconciler) playbookOfTask(ctx context.Context, obj client.Object) []reconcile.Request {
 	ref := obj.(*v1alpha1.Task).Spec.RunRef
 	if ref == nil {
@@ -91,5 +92,7 @@ func (r *PlaybookReconciler) playbookOfTask(ctx context.Context, obj client.Obje
 		}
 		return nil
 	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.PlaybookRef.Name}}}
+	of := types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.PlaybookRef.Name}
+	r.wakeInhibited(ctx, of)
+	return []reconcile.Request{{NamespacedName: of}}
 }

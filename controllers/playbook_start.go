@@ -23,6 +23,8 @@ type startResult struct {
 	runs []v1alpha1.PlaybookRun
 	// held are the accounts whose run may not start now, and why.
 	held []v1alpha1.HeldRun
+	// waitsFor is a previous name of the playbook that is still in use, so that nothing starts; empty for none.
+	waitsFor string
 	// undecided means that nothing may start yet, so that what was held before still stands.
 	undecided bool
 	// next is when to look again; the zero time is when something changes.
@@ -32,8 +34,15 @@ type startResult struct {
 // start makes the runs that are due, as far as the limits and other playbooks allow.
 func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startResult, err error) {
 	now := r.Clock.Now()
-	if result.runs, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), now); err != nil || p.err != nil {
+	renames, err := r.Catalog.renamesIn(ctx, p.Namespace)
+	if err != nil {
 		return result, err
+	}
+	if result.runs, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), renames, now); err != nil || p.err != nil {
+		return result, err
+	}
+	if result.waitsFor = renames.WaitsFor(p.Name); result.waitsFor != "" {
+		return result, nil
 	}
 	defer func() {
 		if err == nil && !result.undecided && r.holds.set(client.ObjectKeyFromObject(p.Playbook), result.held) {
@@ -60,14 +69,19 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startRes
 	return r.admit(ctx, p, watched, result)
 }
 
-// runsOf returns the runs of a playbook, with those that were just made and the cache does not show yet.
-func (r *PlaybookReconciler) runsOf(ctx context.Context, of types.NamespacedName, now time.Time) ([]v1alpha1.PlaybookRun, error) {
-	var runs v1alpha1.PlaybookRunList
-	err := r.List(ctx, &runs, client.InNamespace(of.Namespace), client.MatchingFields{IndexPlaybook: of.Name}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil, err
+// runsOf returns the runs of a playbook, under whichever name it started them, with those that were just made and the cache
+// does not show yet.
+func (r *PlaybookReconciler) runsOf(ctx context.Context, of types.NamespacedName, renames *playbook.Renames, now time.Time) ([]v1alpha1.PlaybookRun, error) {
+	var all []v1alpha1.PlaybookRun
+	for _, name := range renames.Names(of.Name) {
+		var runs v1alpha1.PlaybookRunList
+		err := r.List(ctx, &runs, client.InNamespace(of.Namespace), client.MatchingFields{IndexPlaybook: name}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r.created.merge(types.NamespacedName{Namespace: of.Namespace, Name: name}, runs.Items, now)...)
 	}
-	return r.created.merge(of, runs.Items, now), nil
+	return all, nil
 }
 
 // due returns the accounts that have an episode of the playbook in the state Due. They are the cache's own.
@@ -126,7 +140,7 @@ func (r *PlaybookReconciler) mayStart(ctx context.Context, p plan, watched []*v1
 // accounts that mayStart looked at: the largest goes first only where all of them are known.
 func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alpha1.Account, result startResult) (startResult, error) {
 	now := r.Clock.Now()
-	started, open := namesOf(result.runs), openAccounts(result.runs)
+	started, open := namesOf(p.Name, result.runs), openAccounts(result.runs)
 	active, today, oldest := countRuns(result.runs, now)
 	gone, oldestGone := countGone(p.Name, watched, started, now, r.Location)
 	due := map[string]*v1alpha1.Account{}
@@ -189,26 +203,28 @@ func (r *PlaybookReconciler) inhibit(ctx context.Context, p plan, accounts []*v1
 // plan is nil: the work that it left goes on, and inhibits.
 type inhibitor struct {
 	plan        *plan
+	inhibitedBy []string
 	names, open map[string]bool
 }
 
 // inhibitors returns a playbook, and those that inhibit it, directly or through others.
 func (r *PlaybookReconciler) inhibitors(ctx context.Context, p plan, plans []plan) (map[string]inhibitor, error) {
 	all := map[string]inhibitor{}
-	now := r.Clock.Now()
+	now, renames := r.Clock.Now(), renamesOf(plans)
 	for next := []string{p.Name}; len(next) > 0; next = next[1:] {
 		name := next[0]
 		if _, known := all[name]; known {
 			continue
 		}
-		runs, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, now)
+		runs, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, renames, now)
 		if err != nil {
 			return nil, err
 		}
-		found := inhibitor{names: namesOf(runs), open: openAccounts(runs)}
+		found := inhibitor{names: namesOf(name, runs), open: openAccounts(runs)}
 		if i := slices.IndexFunc(plans, func(other plan) bool { return other.Name == name }); i >= 0 {
 			found.plan = &plans[i]
-			next = append(next, plans[i].Spec.InhibitedBy...)
+			found.inhibitedBy = renames.NowAll(plans[i].Spec.InhibitedBy)
+			next = append(next, found.inhibitedBy...)
 		}
 		all[name] = found
 	}
@@ -222,7 +238,7 @@ func (r *PlaybookReconciler) standing(of inhibitor, acct *v1alpha1.Account) play
 	if p == nil {
 		return standing
 	}
-	standing.InhibitedBy = p.Spec.InhibitedBy
+	standing.InhibitedBy = of.inhibitedBy
 	episode := playbook.DueEpisode(acct, p.Name)
 	standing.Due = episode != nil && p.err == nil && !p.Spec.Suspend && p.selector.Matches(acct) &&
 		!of.names[playbook.EpisodeRunName(acct.Name, episode, r.Location)] &&
@@ -230,15 +246,21 @@ func (r *PlaybookReconciler) standing(of inhibitor, acct *v1alpha1.Account) play
 	return standing
 }
 
-// wakeInhibited looks again at the playbooks that another one keeps from starting.
+// wakeInhibited looks again at the playbooks that another one keeps from starting, whatever they call it.
 func (r *PlaybookReconciler) wakeInhibited(ctx context.Context, by types.NamespacedName) {
-	var list v1alpha1.PlaybookList
-	err := r.List(ctx, &list, client.InNamespace(by.Namespace), client.MatchingFields{IndexInhibitedBy: by.Name}, client.UnsafeDisableDeepCopy)
+	renames, err := r.Catalog.renamesIn(ctx, by.Namespace)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "look up the playbooks that a playbook inhibits")
+		ctrl.LoggerFrom(ctx).Error(err, "look up what playbooks were called before")
 	}
-	for i := range list.Items {
-		r.Waker.WakeAfter(client.ObjectKeyFromObject(&list.Items[i]), wakeDelay)
+	for _, name := range renames.Names(renames.Now(by.Name)) {
+		var list v1alpha1.PlaybookList
+		err := r.List(ctx, &list, client.InNamespace(by.Namespace), client.MatchingFields{IndexInhibitedBy: name}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "look up the playbooks that a playbook inhibits")
+		}
+		for i := range list.Items {
+			r.Waker.WakeAfter(client.ObjectKeyFromObject(&list.Items[i]), wakeDelay)
+		}
 	}
 }
 

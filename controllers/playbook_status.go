@@ -38,7 +38,7 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 			continue
 		}
 		status.ActiveRuns++
-		if run.Spec.PlaybookGeneration != p.Generation {
+		if run.Spec.PlaybookGeneration != p.Generation || run.Spec.PlaybookRef.Name != p.Name {
 			status.OlderGenerations++
 		}
 	}
@@ -71,6 +71,9 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	switch {
 	case len(wrong) > 0:
 		c.reconciling(v1alpha1.ReasonReferenceNotFound, strings.Join(wrong, "; "))
+	case started.waitsFor != "":
+		c.ready(v1alpha1.ReasonPreviousNameInUse, fmt.Sprintf(
+			"starts nothing while Playbook %s is there, a name of spec.previousNames: delete that playbook, or leave its name out here", started.waitsFor))
 	case p.Spec.Suspend:
 		c.ready(v1alpha1.ReasonSuspended, "suspended: nothing new starts; work in flight goes on")
 	default:
@@ -98,7 +101,11 @@ func setHeld(p plan, c conditions, started startResult) {
 // missingInhibitors names the playbooks in inhibitedBy that are not there. What is not there keeps nothing from starting.
 func (r *PlaybookReconciler) missingInhibitors(ctx context.Context, p plan) ([]string, error) {
 	var missing []string
-	for _, name := range p.Spec.InhibitedBy {
+	renames, err := r.Catalog.renamesIn(ctx, p.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range renames.NowAll(p.Spec.InhibitedBy) {
 		var other v1alpha1.Playbook
 		err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, &other)
 		switch {
@@ -141,12 +148,12 @@ func countRuns(runs []v1alpha1.PlaybookRun, now time.Time) (active, today int, o
 	return active, today, oldest
 }
 
-// namesOf returns the names of runs.
-func namesOf(runs []v1alpha1.PlaybookRun) map[string]bool {
+// namesOf returns the names of a playbook's runs, as they would be had it always had its name.
+func namesOf(playbookName string, runs []v1alpha1.PlaybookRun) map[string]bool {
 	names := make(map[string]bool, len(runs))
 	for i := range runs {
 		if runs[i].DeletionTimestamp.IsZero() {
-			names[runs[i].Name] = true
+			names[playbook.RunNameUnder(&runs[i], playbookName)] = true
 		}
 	}
 	return names

@@ -131,13 +131,18 @@ func (r *PlaybookRunReconciler) planInput(ctx context.Context, run *v1alpha1.Pla
 	if err != nil {
 		return in, false, err
 	}
+	renames, err := r.Catalog.renamesIn(ctx, run.Namespace)
+	if err != nil {
+		return in, false, err
+	}
 	facts := r.Store.Facts(run.Namespace, acct, reads)
 	model := modelFor(models, acct)
 	score.Remember(facts, acct.Status.Health, model.object())
 	scored := scoredBy(model, acct)
 	now := r.Clock.Now()
 	return playbook.PlanInput{
-		Cache: &r.texts, Run: run, Tasks: tasks, Cleared: playbook.Cleared(run, playbook.StateEpisodeOf(acct, run.Spec.PlaybookRef.Name)), Now: now,
+		Cache: &r.texts, Run: run, Tasks: tasks, Now: now,
+		Cleared: playbook.Cleared(run, playbook.StateEpisodeOf(acct, renames.Now(run.Spec.PlaybookRef.Name))),
 		View: playbook.View{
 			Account: acct, Health: acct.Status.Health, Scored: scored, ScorePartial: scored && model.result.Partial(acct.Status.Health),
 			Facts: facts, Now: now, Location: r.Location,

@@ -48,6 +48,7 @@ const (
 	ReasonReady                 = "Ready"
 	ReasonEvaluated             = "Evaluated"
 	ReasonSuspended             = "Suspended"
+	ReasonPreviousNameInUse     = "PreviousNameInUse"
 	ReasonInvalidSpec           = "InvalidSpec"
 	ReasonReferenceNotFound     = "ReferenceNotFound"
 	ReasonTypeMismatch          = "TypeMismatch"

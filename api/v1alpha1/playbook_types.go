@@ -17,6 +17,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.previousNames) || !(self.metadata.name in self.spec.previousNames)",message="spec.previousNames: the name that the playbook has is not a previous one; leave it out"
 type Playbook struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -87,6 +88,16 @@ type PlaybookSpec struct {
 	// accountSelector chooses the accounts that this playbook watches. Empty: all but Churned ones.
 	// +optional
 	AccountSelector AccountSelector `json:"accountSelector,omitempty"`
+
+	// previousNames are names that this playbook had before. What is remembered of a playbook of such a name, and the runs that
+	// it started, are this one's as soon as there is no other playbook of that name: renamed in git, it makes no work twice
+	// and leaves none behind. Until then this one starts nothing. Keep a name here for as long as there are runs of it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	PreviousNames []string `json:"previousNames,omitempty"`
 
 	// suspend starts nothing new; work in flight goes on.
 	// +optional

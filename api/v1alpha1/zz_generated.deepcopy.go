@@ -2115,6 +2115,11 @@ func (in *PlaybookRunStatus) DeepCopy() *PlaybookRunStatus {
 func (in *PlaybookSpec) DeepCopyInto(out *PlaybookSpec) {
 	*out = *in
 	in.AccountSelector.DeepCopyInto(&out.AccountSelector)
+	if in.PreviousNames != nil {
+		in, out := &in.PreviousNames, &out.PreviousNames
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Triggers != nil {
 		in, out := &in.Triggers, &out.Triggers
 		*out = make([]Trigger, len(*in))

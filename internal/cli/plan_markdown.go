@@ -167,6 +167,9 @@ func (m *planMarkdown) object(c preview.ConfigChange) {
 	if c.More > 0 {
 		fmt.Fprintf(&m.b, "#   … and %s more\n", planMany(c.More, "field"))
 	}
+	if c.Hint != "" {
+		fmt.Fprintf(&m.b, "!   %s\n", planCode(planText(c.Hint, planHintLimit)))
+	}
 }
 
 // section writes a section. Long lists are folded.

@@ -104,6 +104,9 @@ func (r *planReport) writeConfig(b *strings.Builder, rows int) {
 		if c.More > 0 {
 			fmt.Fprintf(b, "      … and %s more\n", planMany(c.More, "field"))
 		}
+		if c.Hint != "" {
+			fmt.Fprintf(b, "      ! %s\n", planText(c.Hint, planHintLimit))
+		}
 	}
 	if line := r.notInFilesLine(rows); line != "" {
 		fmt.Fprintf(b, "  %s\n", line)

@@ -68,6 +68,7 @@ func planText(s string, limit int) string {
 // The most that a text takes in a cell.
 const (
 	planNameLimit   = 80
+	planHintLimit   = 400
 	planReasonLimit = 160
 	planValueLimit  = 120
 )

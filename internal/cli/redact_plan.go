@@ -114,7 +114,7 @@ func (d *redactor) bands(bands []planBand) []planBand {
 
 // config keeps a change of the rules: it is in the files that the comment is about. An account is no rule.
 func (d *redactor) config(c preview.ConfigChange) preview.ConfigChange {
-	is := preview.ConfigChange{Kind: c.Kind, Name: d.text(c.Name), Action: c.Action, More: c.More}
+	is := preview.ConfigChange{Kind: c.Kind, Name: d.text(c.Name), Action: c.Action, More: c.More, Hint: d.text(c.Hint)}
 	if c.Kind == "Account" {
 		is.Name, is.Fields = d.account(c.Name), redactFields(c.Fields)
 		return is

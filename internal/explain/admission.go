@@ -65,7 +65,7 @@ func (l *look) counts(playbookName string) (active, today int) {
 	var u use
 	dayAgo := l.now.Add(-24 * time.Hour)
 	for _, run := range l.world.Runs {
-		if run.Spec.PlaybookRef.Name != playbookName {
+		if l.playbookOf(run) != playbookName {
 			continue
 		}
 		if playbook.RunOpen(run) {
@@ -79,7 +79,7 @@ func (l *look) counts(playbookName string) (active, today int) {
 	for _, a := range l.world.Accounts {
 		for _, e := range playbook.EpisodesOf(a, playbookName) {
 			fired := e.State == v1alpha1.EpisodeFiring && e.Since != nil && e.Since.After(dayAgo)
-			if fired && p.compiled != nil && p.selector.Matches(a) && !l.exists(playbook.EpisodeRunName(a.Name, e, l.zone), a.Name) {
+			if fired && p.compiled != nil && p.selector.Matches(a) && !l.exists(a.Name, e) {
 				u.today++
 			}
 		}
@@ -88,16 +88,19 @@ func (l *look) counts(playbookName string) (active, today int) {
 	return u.active, u.today
 }
 
-// exists reports whether a run of an account is there.
-func (l *look) exists(runName, accountName string) bool {
-	return slices.ContainsFunc(l.runs[accountName], func(run *v1alpha1.PlaybookRun) bool { return run.Name == runName })
+// exists reports whether the run of an account's episode is there.
+func (l *look) exists(accountName string, e *v1alpha1.Episode) bool {
+	name := playbook.EpisodeRunName(accountName, e, l.zone)
+	return slices.ContainsFunc(l.runs[accountName], func(run *v1alpha1.PlaybookRun) bool {
+		return playbook.RunNameUnder(run, l.playbookOf(run)) == name
+	})
 }
 
 // due reports whether an episode of a playbook on an account is Due and has no run yet.
 func (l *look) due(p *play, s *sight) bool {
 	episode := playbook.DueEpisode(s.account, p.spec.Name)
 	return episode != nil && p.compiled != nil && p.selector.Matches(s.account) && s.account.DeletionTimestamp.IsZero() &&
-		!s.has(playbook.EpisodeRunName(s.account.Name, episode, l.zone)) && s.open(p.spec.Name) == nil
+		!l.exists(s.account.Name, episode) && s.open(p.spec.Name) == nil
 }
 
 // standings say where each playbook stands on an account, those too that are gone and left a run with open work.
@@ -105,13 +108,13 @@ func (l *look) standings(s *sight, held map[string][]v1alpha1.HeldRun) playbook.
 	standings := playbook.Standings{}
 	for i := range s.runs {
 		if playbook.RunOpen(&s.runs[i]) {
-			standings[s.runs[i].Spec.PlaybookRef.Name] = playbook.Standing{Open: true}
+			standings[l.playbookOf(&s.runs[i])] = playbook.Standing{Open: true}
 		}
 	}
 	for name, p := range l.plays {
 		limited := slices.Contains(held[name], v1alpha1.HeldRun{Account: s.account.Name, Reason: v1alpha1.HeldLimitReached})
 		standings[name] = playbook.Standing{
-			InhibitedBy: p.spec.Spec.InhibitedBy, Open: s.open(name) != nil, Due: !p.spec.Spec.Suspend && !limited && l.due(p, s),
+			InhibitedBy: l.renames.NowAll(p.spec.Spec.InhibitedBy), Open: s.open(name) != nil, Due: !p.spec.Spec.Suspend && !limited && l.due(p, s),
 		}
 	}
 	return standings

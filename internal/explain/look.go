@@ -23,6 +23,8 @@ type look struct {
 	candidates []score.Candidate
 	plays      map[string]*play
 	accounts   map[string]*v1alpha1.Account
+	// renames say what playbooks were called before.
+	renames *playbook.Renames
 	// runs by account, in order of their names; tasks by run.
 	runs  map[string][]*v1alpha1.PlaybookRun
 	tasks map[string][]*v1alpha1.Task
@@ -64,6 +66,7 @@ func newLook(w *fleet.World, now time.Time) *look {
 			l.candidates = append(l.candidates, c)
 		}
 	}
+	l.renames = playbook.RenamesOf(w.Playbooks)
 	for _, spec := range w.Playbooks {
 		p := &play{spec: spec}
 		p.compiled, p.err = playbook.Compile(spec)
@@ -103,6 +106,11 @@ func (l *look) play(name string) (*play, error) {
 	return nil, NotFound("playbook", name, l.world.Namespace, slices.Sorted(maps.Keys(l.plays)))
 }
 
+// playbookOf returns what the playbook of a run is called now.
+func (l *look) playbookOf(run *v1alpha1.PlaybookRun) string {
+	return l.renames.Now(run.Spec.PlaybookRef.Name)
+}
+
 // names returns the names of the playbooks, sorted.
 func (l *look) names() []string { return slices.Sorted(maps.Keys(l.plays)) }
 
@@ -127,6 +135,7 @@ type sight struct {
 	account *v1alpha1.Account
 	view    playbook.View
 	runs    []v1alpha1.PlaybookRun
+	renames *playbook.Renames
 	// remembered are the episodes of its status.
 	remembered []v1alpha1.Episode
 }
@@ -136,7 +145,7 @@ func (l *look) see(a *v1alpha1.Account) *sight {
 	if s, ok := l.seen[a.Name]; ok {
 		return s
 	}
-	s := &sight{remembered: a.Status.Playbooks}
+	s := &sight{renames: l.renames, remembered: a.Status.Playbooks}
 	for _, run := range l.runs[a.Name] {
 		s.runs = append(s.runs, *run)
 	}
@@ -152,7 +161,7 @@ func (l *look) see(a *v1alpha1.Account) *sight {
 	for _, name := range l.names() {
 		watching = append(watching, playbook.Watching{Name: name, Playbook: l.plays[name].compiled})
 	}
-	episodes, _, _ := playbook.Episodes(playbook.EpisodesInput{View: s.view, Playbooks: watching, Runs: s.runs})
+	episodes, _, _ := playbook.Episodes(playbook.EpisodesInput{View: s.view, Playbooks: watching, Runs: s.runs, Renames: l.renames})
 	now := *a // only the list of episodes is another
 	now.Status.Playbooks = l.known(s, episodes)
 	s.account, s.view.Account = &now, &now
@@ -211,7 +220,7 @@ func (l *look) readFacts(v *playbook.View) {
 
 // input is what the episodes of an account follow from, as they are now.
 func (s *sight) input() playbook.EpisodesInput {
-	return playbook.EpisodesInput{View: s.view, Runs: s.runs}
+	return playbook.EpisodesInput{View: s.view, Runs: s.runs, Renames: s.renames}
 }
 
 // open returns the open run of a playbook on the account, the newest of several; nil where there is none.
@@ -228,15 +237,10 @@ func (s *sight) newest(playbookName string, of func(*v1alpha1.PlaybookRun) bool)
 	var newest *v1alpha1.PlaybookRun
 	for i := range s.runs {
 		run := &s.runs[i]
-		if run.Spec.PlaybookRef.Name == playbookName && of(run) &&
+		if s.renames.Now(run.Spec.PlaybookRef.Name) == playbookName && of(run) &&
 			(newest == nil || newest.CreationTimestamp.Before(&run.CreationTimestamp)) {
 			newest = run
 		}
 	}
 	return newest
-}
-
-// has reports whether a run exists.
-func (s *sight) has(runName string) bool {
-	return slices.ContainsFunc(s.runs, func(run v1alpha1.PlaybookRun) bool { return run.Name == runName })
 }

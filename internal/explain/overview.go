@@ -88,7 +88,7 @@ func (l *look) workOn(a *v1alpha1.Account) []Work {
 			continue
 		}
 		taken[run.Name] = true
-		of := Work{Playbook: run.Spec.PlaybookRef.Name, Run: run.Name, Started: pointer(run.CreationTimestamp.Time), Reason: run.Spec.Reason, Tasks: []TaskLine{}}
+		of := Work{Playbook: l.playbookOf(run), Run: run.Name, Started: pointer(run.CreationTimestamp.Time), Reason: run.Spec.Reason, Tasks: []TaskLine{}}
 		for _, t := range open {
 			if t.Run == run.Name {
 				of.Tasks = append(of.Tasks, t)
@@ -107,7 +107,7 @@ func (l *look) workOn(a *v1alpha1.Account) []Work {
 func (l *look) timeline(a *v1alpha1.Account, e *AccountExplanation) []Happening {
 	all := bandHappenings(e)
 	for _, run := range l.runs[a.Name] {
-		name := run.Spec.PlaybookRef.Name
+		name := l.playbookOf(run)
 		if !run.CreationTimestamp.IsZero() {
 			all = append(all, Happening{Time: run.CreationTimestamp.Time.UTC(), Kind: "Run", Text: name + " started: " + cmp.Or(run.Spec.Reason, run.Spec.Trigger)})
 		}

@@ -143,7 +143,7 @@ func problem(p *play) string {
 		return "stalled, it starts nothing: " + p.err.Error()
 	}
 	ready := meta.FindStatusCondition(p.spec.Status.Conditions, v1alpha1.ConditionReady)
-	if ready != nil && ready.Reason == v1alpha1.ReasonReferenceNotFound {
+	if ready != nil && (ready.Reason == v1alpha1.ReasonReferenceNotFound || ready.Reason == v1alpha1.ReasonPreviousNameInUse) {
 		return ready.Message
 	}
 	return ""

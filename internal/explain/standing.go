@@ -75,7 +75,9 @@ func (l *look) firing(p *play, run *v1alpha1.PlaybookRun, found *Standing) {
 	if run.Status.ResolvedTime != nil {
 		found.Text += "; its condition has cleared since, on " + l.at(run.Status.ResolvedTime.Time)
 	}
-	if run.Spec.PlaybookGeneration != p.spec.Generation {
+	if began := run.Spec.PlaybookRef.Name; began != p.spec.Name {
+		found.Text += "; the run began when the playbook was called " + began
+	} else if run.Spec.PlaybookGeneration != p.spec.Generation {
 		found.Text += fmt.Sprintf("; the run follows generation %d of the playbook, which is at %d now", run.Spec.PlaybookGeneration, p.spec.Generation)
 	}
 }

@@ -147,7 +147,7 @@ func (l *look) runSteps(p *play, s *sight) []Step {
 func (l *look) newestRuns(s *sight, name string) []*v1alpha1.PlaybookRun {
 	var all []*v1alpha1.PlaybookRun
 	for i := range s.runs {
-		if s.runs[i].Spec.PlaybookRef.Name == name {
+		if l.playbookOf(&s.runs[i]) == name {
 			all = append(all, &s.runs[i])
 		}
 	}

@@ -69,7 +69,7 @@ func (l *look) work(accountName string, run *v1alpha1.PlaybookRun) *WorkExplanat
 		e.Customer = l.customer(a)
 	}
 	if run != nil {
-		e.Run, e.Playbook, e.Trigger, e.Reason = run.Name, run.Spec.PlaybookRef.Name, run.Spec.Trigger, run.Spec.Reason
+		e.Run, e.Playbook, e.Trigger, e.Reason = run.Name, l.playbookOf(run), run.Spec.Trigger, run.Spec.Reason
 		e.Facts, e.Started = run.Spec.Facts, pointer(run.CreationTimestamp.Time)
 	}
 	return e

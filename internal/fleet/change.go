@@ -52,7 +52,7 @@ func (f *Fleet) DeleteAccount(name string) {
 	}
 	for _, w := range c.runs {
 		delete(f.runs, w.run.Name)
-		f.giveBack(w.run)
+		f.giveBack(w)
 	}
 	delete(f.customers, name)
 	f.ordered = nil
@@ -60,10 +60,10 @@ func (f *Fleet) DeleteAccount(name string) {
 }
 
 // giveBack frees the place of the day of a run that is gone with its account: nothing remembers any more that it began.
-func (f *Fleet) giveBack(run *v1alpha1.PlaybookRun) {
-	started := f.started[run.Spec.PlaybookRef.Name]
-	if i := slices.IndexFunc(started, run.CreationTimestamp.Time.Equal); i >= 0 {
-		f.started[run.Spec.PlaybookRef.Name] = slices.Delete(slices.Clone(started), i, i+1)
+func (f *Fleet) giveBack(w *work) {
+	started := f.started[w.playbook]
+	if i := slices.IndexFunc(started, w.run.CreationTimestamp.Time.Equal); i >= 0 {
+		f.started[w.playbook] = slices.Delete(slices.Clone(started), i, i+1)
 	}
 }
 
@@ -100,6 +100,7 @@ func (f *Fleet) SetPlaybook(pb *v1alpha1.Playbook) error {
 		return fmt.Errorf("playbook %s: %w", pb.Name, compiled.err)
 	}
 	f.setPlaybook(compiled)
+	f.rename()
 	f.Restart()
 	return nil
 }
@@ -114,6 +115,7 @@ func (f *Fleet) DeleteModel(name string) {
 func (f *Fleet) DeletePlaybook(name string) {
 	f.changePlaybooks(slices.DeleteFunc(slices.Clone(f.playbooks), func(p *plan) bool { return p.spec.Name == name }))
 	delete(f.held, name)
+	f.rename()
 	f.Restart()
 }
 
@@ -134,6 +136,7 @@ func (f *Fleet) AddRun(run *v1alpha1.PlaybookRun, tasks ...*v1alpha1.Task) error
 // add adds a run to an account.
 func (f *Fleet) add(c *customer, w *work) {
 	w.sort()
+	f.callNow(w)
 	if before, ok := f.runs[w.run.Name]; ok {
 		c.runs = slices.DeleteFunc(c.runs, func(other *work) bool { return other == before })
 	}
@@ -141,7 +144,7 @@ func (f *Fleet) add(c *customer, w *work) {
 	c.runs = append(c.runs, w)
 	slices.SortFunc(c.runs, compareWork)
 	c.changed, c.stale = true, true
-	f.begun(w.run.Spec.PlaybookRef.Name, w.run.CreationTimestamp.Time)
+	f.begun(w.playbook, w.run.CreationTimestamp.Time)
 }
 
 // begun notes when a run of a playbook began: the limit of a day counts it.
@@ -152,6 +155,26 @@ func (f *Fleet) begun(playbookName string, at time.Time) {
 	started := append(slices.Clone(f.started[playbookName]), at)
 	slices.SortFunc(started, time.Time.Compare)
 	f.started[playbookName] = started
+}
+
+// callNow notes whose work a run is: that of the playbook that started it, whatever it is called now.
+func (f *Fleet) callNow(w *work) {
+	w.playbook = f.renames.Now(w.run.Spec.PlaybookRef.Name)
+	w.name = playbook.RunNameUnder(w.run, w.playbook)
+}
+
+// rename has all that is kept by the names of playbooks kept by those that they have now.
+func (f *Fleet) rename() {
+	for _, w := range f.runs {
+		f.callNow(w)
+	}
+	started := make(map[string][]time.Time, len(f.started))
+	for name, at := range f.started {
+		now := f.renames.Now(name)
+		started[now] = append(started[now], at...)
+		slices.SortFunc(started[now], time.Time.Compare)
+	}
+	f.started = started
 }
 
 func compareWork(a, b *work) int { return cmp.Compare(a.run.Name, b.run.Name) }

@@ -19,6 +19,8 @@ type configuration struct {
 	// playbooks by name; watching goes with them.
 	playbooks []*plan
 	watching  []playbook.Watching
+	// renames say what playbooks were called before.
+	renames *playbook.Renames
 	// setups are what accounts are evaluated under, by the model and playbooks that select them.
 	setups map[string]*setup
 }
@@ -122,9 +124,12 @@ func (c *configuration) changePlaybooks(playbooks []*plan) {
 	slices.SortFunc(playbooks, func(a, b *plan) int { return cmp.Compare(a.spec.Name, b.spec.Name) })
 	c.playbooks = playbooks
 	c.watching = make([]playbook.Watching, len(playbooks))
+	specs := make([]*v1alpha1.Playbook, len(playbooks))
 	for i, p := range playbooks {
+		specs[i] = p.spec
 		c.watching[i] = playbook.Watching{Name: p.spec.Name, Playbook: p.compiled}
 	}
+	c.renames = playbook.RenamesOf(specs)
 	c.setups = map[string]*setup{}
 }
 

@@ -118,7 +118,7 @@ func (e *evaluation) evaluate() evaluated {
 	e.out.unknown = e.unknown()
 	var next time.Time
 	status.Health, next = e.health()
-	in := playbook.EpisodesInput{View: e.view(status.Health), Playbooks: e.fleet.watching}
+	in := playbook.EpisodesInput{View: e.view(status.Health), Playbooks: e.fleet.watching, Renames: e.fleet.renames}
 	for _, w := range e.customer.runs {
 		in.Runs = append(in.Runs, *w.run)
 	}

@@ -95,6 +95,8 @@ type seen struct {
 // work is a run and its tasks.
 type work struct {
 	run *v1alpha1.PlaybookRun
+	// playbook is what its playbook is called now, and name what the run would be called had that one started it.
+	playbook, name string
 	// tasks of the run, by name.
 	tasks []*v1alpha1.Task
 	// changed means that the run must be planned again, at whatever moment.
@@ -258,8 +260,8 @@ func (f *Fleet) changesAt(t time.Time) { f.next = value.Earliest(f.next, t) }
 func (f *Fleet) prune(now time.Time) (next time.Time) {
 	byPlaybook := map[string][]v1alpha1.PlaybookRun{}
 	for _, w := range f.runs {
-		if name := w.run.Spec.PlaybookRef.Name; w.run.Status.EndedTime != nil {
-			byPlaybook[name] = append(byPlaybook[name], *w.run)
+		if w.run.Status.EndedTime != nil {
+			byPlaybook[w.playbook] = append(byPlaybook[w.playbook], *w.run)
 		}
 	}
 	for _, p := range f.playbooks {

@@ -71,6 +71,7 @@ func (f *Fleet) loadRuns(w *World) {
 			continue
 		}
 		of := &work{run: run, changed: mayMove(run)}
+		f.callNow(of)
 		for _, task := range tasks[run.Name] {
 			if belongs(task, run) && task.DeletionTimestamp.IsZero() {
 				of.tasks = append(of.tasks, task)
@@ -79,7 +80,7 @@ func (f *Fleet) loadRuns(w *World) {
 		of.sort()
 		f.runs[run.Name] = of
 		c.runs = append(c.runs, of)
-		f.started[run.Spec.PlaybookRef.Name] = append(f.started[run.Spec.PlaybookRef.Name], run.CreationTimestamp.Time)
+		f.started[of.playbook] = append(f.started[of.playbook], run.CreationTimestamp.Time)
 	}
 	for _, c := range f.customers {
 		slices.SortFunc(c.runs, compareWork)
@@ -155,6 +156,7 @@ func (f *Fleet) Configure(w *World) []Fault {
 	faults := f.configure(w, &before)
 	maps.DeleteFunc(f.held, func(name string, _ held) bool { return f.playbook(name) == nil })
 	touched := changedPlaybooks(&before, &f.configuration)
+	f.rename()
 	for _, c := range f.all() {
 		was, is := before.setupOf(c.account), f.setupOf(c.account)
 		c.resourced = c.resourced || sources.among(was.reads) || sources.among(is.reads) || f.awaitsAny(c, sources)

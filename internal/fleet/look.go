@@ -86,6 +86,9 @@ func (f *Fleet) RunOf(name string) *v1alpha1.PlaybookRun {
 func (f *Fleet) Open(accountName, playbookName string) bool {
 	c, ok := f.customers[accountName]
 	return ok && slices.ContainsFunc(c.runs, func(w *work) bool {
-		return w.run.Spec.PlaybookRef.Name == playbookName && playbook.RunOpen(w.run)
+		return w.playbook == playbookName && playbook.RunOpen(w.run)
 	})
 }
+
+// NowCalled returns what a playbook is called now: another name, where it was renamed.
+func (f *Fleet) NowCalled(playbookName string) string { return f.renames.Now(playbookName) }

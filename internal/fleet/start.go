@@ -87,7 +87,7 @@ func (f *Fleet) active(asked bool) map[string]int {
 	if asked {
 		for _, w := range f.runs {
 			if playbook.RunOpen(w.run) {
-				active[w.run.Spec.PlaybookRef.Name]++
+				active[w.playbook]++
 			}
 		}
 	}
@@ -111,15 +111,15 @@ func (c *customer) starts(f *Fleet, p *plan) bool {
 	return slices.Contains(c.startable, p.spec.Name)
 }
 
-// has reports whether a run is there.
+// has reports whether a run is there, as it would be called had its playbook always had its name.
 func (c *customer) has(runName string) bool {
-	return slices.ContainsFunc(c.runs, func(w *work) bool { return w.run.Name == runName })
+	return slices.ContainsFunc(c.runs, func(w *work) bool { return w.name == runName })
 }
 
 // open reports whether a run of a playbook on the account has open work.
 func (c *customer) open(playbookName string) bool {
 	return slices.ContainsFunc(c.runs, func(w *work) bool {
-		return w.run.Spec.PlaybookRef.Name == playbookName && playbook.RunOpen(w.run)
+		return w.playbook == playbookName && playbook.RunOpen(w.run)
 	})
 }
 
@@ -149,7 +149,7 @@ func (f *Fleet) inhibitors(p *plan) []string {
 		if other == nil {
 			continue // its work goes on, and inhibits
 		}
-		for _, name := range other.spec.Spec.InhibitedBy {
+		for _, name := range f.renames.NowAll(other.spec.Spec.InhibitedBy) {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -162,7 +162,7 @@ func (f *Fleet) inhibitors(p *plan) []string {
 func (f *Fleet) standing(name string, c *customer) playbook.Standing {
 	standing := playbook.Standing{Open: c.open(name)}
 	if p := f.playbook(name); p != nil {
-		standing.InhibitedBy = p.spec.Spec.InhibitedBy
+		standing.InhibitedBy = f.renames.NowAll(p.spec.Spec.InhibitedBy)
 		standing.Due = !p.spec.Spec.Suspend && !f.held[name].byLimit[c.account.Name] && c.starts(f, p)
 	}
 	return standing

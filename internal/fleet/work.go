@@ -54,7 +54,7 @@ func (f *Fleet) carryOutOne(w *work, now time.Time) planned {
 	c := f.customers[w.run.Spec.AccountRef.Name]
 	in := playbook.PlanInput{
 		Run: w.run, View: f.workView(c, w.run, now), Now: now, Cache: f.texts,
-		Cleared: playbook.Cleared(w.run, playbook.StateEpisodeOf(c.account, w.run.Spec.PlaybookRef.Name)),
+		Cleared: playbook.Cleared(w.run, playbook.StateEpisodeOf(c.account, w.playbook)),
 	}
 	for _, task := range w.tasks {
 		in.Tasks = append(in.Tasks, *task)

@@ -202,10 +202,43 @@ func (c *checker) playbookReferences(o *manifest.Object, pb *v1alpha1.Playbook) 
 			c.add(RuleInhibitedCycle, Warning, o, field, "a playbook that holds itself back: leave it out, it has one run on an account at a time anyway")
 			continue
 		}
+		if now := c.calledNow(o, name); now != "" {
+			c.add(RulePreviousName, Warning, o, field, "Playbook %s is called %s now: write that", name, now)
+			continue
+		}
 		c.exists(o, field, "Playbook", name)
 	}
+	c.previousNames(o, pb)
 	for i := range pb.Spec.Triggers {
 		c.trigger(o, &pb.Spec.Triggers[i])
+	}
+}
+
+// calledNow returns what the playbook of a name that nobody has any more is called now; empty where there is none.
+func (c *checker) calledNow(o *manifest.Object, name string) string {
+	if slices.Contains(c.index.namesOf("Playbook", o), name) {
+		return ""
+	}
+	for _, other := range all[*v1alpha1.Playbook](c.index, o) {
+		if slices.Contains(other.of.Spec.PreviousNames, name) {
+			return other.Name
+		}
+	}
+	return ""
+}
+
+// previousNames checks the names that a playbook had: none of them may be in use, or another's previous one.
+func (c *checker) previousNames(o *manifest.Object, pb *v1alpha1.Playbook) {
+	for i, name := range pb.Spec.PreviousNames {
+		field := fmt.Sprintf("spec.previousNames[%d]", i)
+		if slices.Contains(c.index.namesOf("Playbook", o), name) {
+			c.add(RulePreviousName, Error, o, field, "there is a playbook %s: nothing of this one starts until that is deleted", name)
+		}
+		for _, other := range all[*v1alpha1.Playbook](c.index, o) {
+			if other.Name < pb.Name && slices.Contains(other.of.Spec.PreviousNames, name) {
+				c.add(RulePreviousName, Error, o, field, "Playbook %s was called %s too, and takes what there is of it: leave it out of one of the two", other.Name, name)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ const (
 	RuleMeasurement    = "measurement"
 	RuleStage          = "stage"
 	RuleInhibitedCycle = "inhibited-cycle"
+	RulePreviousName   = "previous-name"
 	RuleParentCycle    = "parent-cycle"
 	RuleConstant       = "constant"
 	RuleDivision       = "division"
@@ -50,6 +51,7 @@ func Rules() []Rule {
 		{RuleMeasurement, Warning, "a measurement that nobody enters, where one of almost the same name is entered"},
 		{RuleStage, Warning, "a lifecycle stage that is almost one of those that are known"},
 		{RuleInhibitedCycle, Warning, "three playbooks or more that hold each other back in a circle; two that do are a note"},
+		{RulePreviousName, Error, "a previous name of a playbook that is in use, or that two claim; a reference to one is a warning"},
 		{RuleParentCycle, Error, "accounts that are each part of the other"},
 		{RuleConstant, Warning, "a condition that is always true or always false"},
 		{RuleDivision, Warning, "a division of whole numbers that leaves something over: 1/2 is 0"},

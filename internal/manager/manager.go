@@ -182,7 +182,7 @@ func (m *Manager) setup(o Options, store *observe.Store) error {
 	accounts := &controllers.AccountWaker{Client: c}
 	sources, sets, playbooks := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
 	runs, tasks, notifiers := &controllers.Waker{}, &controllers.Waker{}, &controllers.Waker{}
-	outbox := &controllers.Outbox{Reader: c, Clock: o.Clock, Notifiers: notifiers}
+	outbox := &controllers.Outbox{Reader: c, Clock: o.Clock, Catalog: catalog, Notifiers: notifiers}
 	progress := &controllers.Progress{Playbooks: playbooks, Evaluated: o.evaluated}
 	gatherer := controllers.Gatherer{Client: c, Clock: o.Clock, Location: o.Location, Store: store, Catalog: catalog}
 	recorder := m.GetEventRecorder("perennial")

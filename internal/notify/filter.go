@@ -73,6 +73,8 @@ type Subject struct {
 	Account *v1alpha1.Account
 	// Playbook of the run or task; empty for an account's own events, and for a task made by hand.
 	Playbook string
+	// AlsoCalled are other names of that playbook, where it was renamed.
+	AlsoCalled []string
 	// Assignee of the task, or owner of the account.
 	Assignee string
 	// Was is the stage that the account was in before the event.
@@ -84,7 +86,7 @@ func (f *Filter) Wants(t v1alpha1.EventType, s Subject) bool {
 	switch {
 	case len(f.spec.Events) > 0 && !slices.Contains(f.spec.Events, t):
 		return false
-	case len(f.spec.Playbooks) > 0 && !slices.Contains(f.spec.Playbooks, s.Playbook):
+	case len(f.spec.Playbooks) > 0 && !slices.ContainsFunc(f.spec.Playbooks, s.isOf):
 		return false
 	case len(f.spec.Assignees) > 0 && !slices.Contains(f.spec.Assignees, s.Assignee):
 		return false
@@ -97,6 +99,11 @@ func (f *Filter) Wants(t v1alpha1.EventType, s Subject) bool {
 	}
 	// That a customer left concerns those who chose it while it was there.
 	return t == v1alpha1.EventAccountChurned && f.selector.Matches(asItWas(s.Account, s.Was))
+}
+
+// isOf reports whether it is about the work of a playbook of this name.
+func (s Subject) isOf(playbookName string) bool {
+	return s.Playbook == playbookName || slices.Contains(s.AlsoCalled, playbookName)
 }
 
 // asItWas is an account in an earlier stage.

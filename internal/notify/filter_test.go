@@ -29,6 +29,7 @@ func TestWants(t *testing.T) {
 		"one of its events":           {v1alpha1.NotifierSpec{Events: []v1alpha1.EventType{"TaskOpened"}}, "TaskOpened", Subject{}, true},
 		"another event":               {v1alpha1.NotifierSpec{Events: []v1alpha1.EventType{"TaskOpened"}}, "TaskDone", Subject{}, false},
 		"its playbook":                {v1alpha1.NotifierSpec{Playbooks: []string{"rescue"}}, "RunStarted", Subject{Playbook: "rescue"}, true},
+		"its playbook, renamed":       {v1alpha1.NotifierSpec{Playbooks: []string{"rescue"}}, "RunStarted", Subject{Playbook: "save", AlsoCalled: []string{"rescue"}}, true},
 		"another playbook":            {v1alpha1.NotifierSpec{Playbooks: []string{"rescue"}}, "RunStarted", Subject{Playbook: "renewal"}, false},
 		"an event of no playbook":     {v1alpha1.NotifierSpec{Playbooks: []string{"rescue"}}, "HealthChanged", Subject{}, false},
 		"its assignee":                {v1alpha1.NotifierSpec{Assignees: []string{"jo", "al"}}, "TaskOpened", Subject{Assignee: "al"}, true},

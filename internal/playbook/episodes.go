@@ -32,6 +32,8 @@ type EpisodesInput struct {
 	Playbooks []Watching
 	// Runs are those of the account, whichever playbook started them.
 	Runs []v1alpha1.PlaybookRun
+	// Renames say what playbooks were called when they started them.
+	Renames *Renames
 }
 
 // episodeKey names one of an account's episodes: a playbook's, or that of the observations of one metric, or of the periods
@@ -87,8 +89,10 @@ func RunOpen(run *v1alpha1.PlaybookRun) bool {
 }
 
 // Episodes decides where the episodes of each playbook on an account stand, sorted, and the moment at which one may change
-// by itself; the zero time means never. left are the playbooks that the status has no room for.
+// by itself; the zero time means never. left are the playbooks that the status has no room for. A playbook that was renamed
+// goes on where it was under its previous name.
 func Episodes(in EpisodesInput) (episodes []v1alpha1.Episode, left []string, next time.Time) {
+	in = in.renamed()
 	memory := make(map[episodeKey]*v1alpha1.Episode, len(in.View.Account.Status.Playbooks))
 	for i := range in.View.Account.Status.Playbooks {
 		e := &in.View.Account.Status.Playbooks[i]
@@ -137,6 +141,13 @@ func (in EpisodesInput) decideAll(w Watching, memory map[episodeKey]*v1alpha1.Ep
 			unjudged = append(unjudged, *Unjudged(e, in.View.Now))
 		}
 		return unjudged, time.Time{}
+	}
+	if in.Renames.WaitsFor(w.Name) != "" {
+		var left []v1alpha1.Episode
+		for _, e := range remembered {
+			left = append(left, *in.unwatched(e))
+		}
+		return left, time.Time{}
 	}
 	if only, ok := w.Playbook.only(remembered); ok {
 		e, next := in.decideOne(w.Playbook, only, memory[only], in.othersOf(nil, only))

@@ -28,6 +28,7 @@ func (p *Playbook) HeldLongEnough(e *v1alpha1.Episode, trigger string) time.Time
 // CooledAt returns the moment from which the playbook's cooldown on an account lets a run start, whichever of its episodes
 // worked last; zero where it never worked there. It does not look at whether work is still open.
 func (p *Playbook) CooledAt(in EpisodesInput) time.Time {
+	in = in.renamed()
 	episodes := map[episodeKey]*v1alpha1.Episode{}
 	for _, e := range EpisodesOf(in.View.Account, p.name) {
 		episodes[keyOf(e)] = e

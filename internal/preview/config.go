@@ -3,8 +3,11 @@ package preview
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/expr"
@@ -21,6 +24,7 @@ func (c *comparison) configChanges() {
 	compareKind(c, "HealthScoreModel", c.in.Base.Models, c.configured.Models, func(o *v1alpha1.HealthScoreModel) any { return &o.Spec })
 	compareKind(c, "Notifier", c.in.Base.Notifiers, c.configured.Notifiers, func(o *v1alpha1.Notifier) any { return &o.Spec })
 	compareKind(c, "Playbook", c.in.Base.Playbooks, c.configured.Playbooks, func(o *v1alpha1.Playbook) any { return &o.Spec })
+	c.renamed()
 	slices.SortFunc(c.preview.Config, func(a, b ConfigChange) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 }
 
@@ -48,6 +52,58 @@ func compareKind[T any, P object[T]](c *comparison, kind string, base, head []P,
 	}
 	for name := range before {
 		c.preview.Config = append(c.preview.Config, ConfigChange{Kind: kind, Name: name, Action: Deleted})
+	}
+}
+
+// renamed shows a playbook that goes and comes under another name as one. Where the new one does not say so, and does the
+// same, it says what comes of that.
+func (c *comparison) renamed() {
+	gone := map[string]*v1alpha1.Playbook{}
+	for _, pb := range c.in.Base.Playbooks {
+		gone[pb.Name] = pb
+	}
+	for _, pb := range c.configured.Playbooks {
+		delete(gone, pb.Name)
+	}
+	for i := range c.preview.Config {
+		change := &c.preview.Config[i]
+		if change.Kind != "Playbook" || change.Action != Created {
+			continue
+		}
+		n := slices.IndexFunc(c.configured.Playbooks, func(pb *v1alpha1.Playbook) bool { return pb.Name == change.Name })
+		pb := c.configured.Playbooks[n]
+		for _, previous := range pb.Spec.PreviousNames {
+			if was := gone[previous]; was != nil && c.head.NowCalled(previous) == pb.Name {
+				change.Action = Updated
+				fields, more := fieldChanges(content(was.Labels, was.Annotations, &was.Spec), content(pb.Labels, pb.Annotations, &pb.Spec), maxFields-1)
+				change.Fields, change.More = append([]FieldChange{{Path: "metadata.name", Before: previous, After: pb.Name}}, fields...), more
+				delete(gone, previous)
+				break
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		c.hintAtRename(gone[name])
+	}
+	c.preview.Config = slices.DeleteFunc(c.preview.Config, func(change ConfigChange) bool {
+		return change.Kind == "Playbook" && change.Action == Deleted && gone[change.Name] == nil
+	})
+}
+
+// hintAtRename says of a new playbook that does what one does which goes, that the two are not the same to the operator.
+func (c *comparison) hintAtRename(was *v1alpha1.Playbook) {
+	for i := range c.preview.Config {
+		change := &c.preview.Config[i]
+		if change.Kind != "Playbook" || change.Action != Created || change.Hint != "" {
+			continue
+		}
+		n := slices.IndexFunc(c.configured.Playbooks, func(pb *v1alpha1.Playbook) bool { return pb.Name == change.Name })
+		pb := c.configured.Playbooks[n]
+		if equality.Semantic.DeepEqual(was.Spec.Triggers, pb.Spec.Triggers) || equality.Semantic.DeepEqual(was.Spec.Steps, pb.Spec.Steps) {
+			change.Hint = fmt.Sprintf("it does what %s does, which goes: if it is the same under another name, write previousNames: [%s], "+
+				"or its work is made again and the old work is left to people", was.Name, was.Name)
+			return
+		}
 	}
 }
 
@@ -104,6 +160,7 @@ func missingReferences(w *fleet.World) (missing []Problem) {
 	for _, pb := range w.Playbooks {
 		playbooks[pb.Name] = true
 	}
+	renames := playbook.RenamesOf(w.Playbooks)
 	note := func(kind, name, path, what string) {
 		missing = append(missing, Problem{Kind: kind, Name: name, Message: path + ": " + what + " is not there"})
 	}
@@ -126,7 +183,7 @@ func missingReferences(w *fleet.World) (missing []Problem) {
 		for _, read := range playbookReads(pb) {
 			metric("Playbook", pb.Name, read.path, read.ref)
 		}
-		for _, name := range pb.Spec.InhibitedBy {
+		for _, name := range renames.NowAll(pb.Spec.InhibitedBy) {
 			if !playbooks[name] {
 				note("Playbook", pb.Name, "spec.inhibitedBy", "Playbook "+name)
 			}

@@ -74,6 +74,8 @@ type ConfigChange struct {
 	Fields []FieldChange `json:"fields,omitempty"`
 	// More is how many fields differ beyond those.
 	More int `json:"more,omitempty"`
+	// Hint is what may not be meant so; empty for nothing.
+	Hint string `json:"hint,omitempty"`
 }
 
 // FieldChange is one field of an object; an empty side is none.

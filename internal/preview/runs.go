@@ -3,6 +3,7 @@ package preview
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
@@ -28,24 +29,27 @@ func (p pair) atOtherTimes() bool {
 	return p.before != nil && p.after != nil && !p.before.CreationTimestamp.Equal(&p.after.CreationTimestamp)
 }
 
-// pairs returns the runs that are not the same with the change as without it, by name.
+// pairs returns the runs with the change and without it, by name. A run of a playbook that the change renames has another
+// name with it, if it starts after the change.
 func (c *comparison) pairs() []pair {
-	var pairs []pair
-	before, after := c.base.Runs(), c.head.Runs()
-	for len(before)+len(after) > 0 {
-		var p pair
-		switch {
-		case len(after) == 0 || len(before) > 0 && before[0].Name < after[0].Name:
-			p.before, before = before[0], before[1:]
-		case len(before) == 0 || after[0].Name < before[0].Name:
-			p.after, after = after[0], after[1:]
-		default:
-			p = pair{before[0], after[0]}
-			before, after = before[1:], after[1:]
-		}
-		pairs = append(pairs, p)
+	pairs := map[string]pair{}
+	for _, run := range c.base.Runs() {
+		pairs[c.nameOf(run)] = pair{before: run}
 	}
-	return pairs
+	for _, run := range c.head.Runs() {
+		name := c.nameOf(run)
+		pairs[name] = pair{pairs[name].before, run}
+	}
+	sorted := make([]pair, 0, len(pairs))
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		sorted = append(sorted, pairs[name])
+	}
+	return sorted
+}
+
+// nameOf returns what a run would be called, had its playbook always had the name that it has with the change.
+func (c *comparison) nameOf(run *v1alpha1.PlaybookRun) string {
+	return playbook.RunNameUnder(run, c.head.NowCalled(run.Spec.PlaybookRef.Name))
 }
 
 // runs lists the runs that the change starts, ends, holds back or averts.
@@ -68,7 +72,7 @@ func (c *comparison) runs() {
 func (c *comparison) run(p pair) {
 	run := p.about()
 	change := RunChange{
-		Account: c.account(run.Spec.AccountRef.Name), Playbook: run.Spec.PlaybookRef.Name, Run: run.Name, Trigger: run.Spec.Trigger,
+		Account: c.account(run.Spec.AccountRef.Name), Playbook: c.head.NowCalled(run.Spec.PlaybookRef.Name), Run: run.Name, Trigger: run.Spec.Trigger,
 	}
 	switch {
 	case p.before == nil && run.CreationTimestamp.Time.Before(c.now):
@@ -153,12 +157,20 @@ func (c *comparison) silent(accountName, playbookName string) bool {
 
 // held lists the runs that something holds back with the change, and those that something held back without it.
 func (c *comparison) held() {
-	names := map[string]bool{}
-	for _, pb := range slices.Concat(c.in.Base.Playbooks, c.configured.Playbooks) {
+	names, heldInBase := map[string]bool{}, map[string][]v1alpha1.HeldRun{}
+	for _, pb := range c.configured.Playbooks {
 		names[pb.Name] = true
 	}
+	for _, pb := range c.in.Base.Playbooks {
+		name := c.head.NowCalled(pb.Name)
+		names[name] = true
+		for _, h := range c.base.Held(pb.Name) {
+			h.By = c.head.NowCalled(h.By)
+			heldInBase[name] = append(heldInBase[name], h)
+		}
+	}
 	for name := range names {
-		before, after := heldBy(c.base.Held(name)), heldBy(c.head.Held(name))
+		before, after := heldBy(heldInBase[name]), heldBy(c.head.Held(name))
 		c.heldInHead[name] = after
 		place := 0
 		for _, h := range c.head.Held(name) {
@@ -208,6 +220,9 @@ func (c *comparison) waiting(before, after *v1alpha1.Account) {
 	var waited []fleet.Wait
 	if before != nil {
 		waited = c.base.Waiting(before)
+	}
+	for i := range waited {
+		waited[i].Playbook = c.head.NowCalled(waited[i].Playbook)
 	}
 	for _, w := range waits {
 		same := func(o fleet.Wait) bool { return o.Playbook == w.Playbook && o.Trigger == w.Trigger }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/fleet"
 	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -19,7 +20,7 @@ func (c *comparison) tasks() {
 		if c.skipped[run.Name] || p.after == nil && run.CreationTimestamp.After(c.now) {
 			continue // an averted run made no task
 		}
-		before, after := c.base.Tasks(run.Name), c.head.Tasks(run.Name)
+		before, after := tasksOf(c.base, p.before), tasksOf(c.head, p.after)
 		if p.atOtherTimes() {
 			before = nil // they are made in another moment than they would be
 		}
@@ -27,7 +28,7 @@ func (c *comparison) tasks() {
 			continue
 		}
 		for _, task := range after {
-			i := slices.IndexFunc(before, func(o *v1alpha1.Task) bool { return o.Name == task.Name })
+			i := slices.IndexFunc(before, func(o *v1alpha1.Task) bool { return o.Spec.Step == task.Spec.Step })
 			if i < 0 {
 				c.task(nil, task, run)
 			} else if before[i] != task {
@@ -35,7 +36,7 @@ func (c *comparison) tasks() {
 			}
 		}
 		for _, task := range before {
-			gone := !slices.ContainsFunc(after, func(o *v1alpha1.Task) bool { return o.Name == task.Name })
+			gone := !slices.ContainsFunc(after, func(o *v1alpha1.Task) bool { return o.Spec.Step == task.Spec.Step })
 			if gone && !task.CreationTimestamp.After(c.now) {
 				c.task(task, nil, run)
 			}
@@ -45,6 +46,14 @@ func (c *comparison) tasks() {
 	slices.SortFunc(c.preview.Tasks, func(a, b TaskChange) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// tasksOf returns the tasks of a run, each of another step; none of none.
+func tasksOf(f *fleet.Fleet, run *v1alpha1.PlaybookRun) []*v1alpha1.Task {
+	if run == nil {
+		return nil
+	}
+	return f.Tasks(run.Name)
 }
 
 // handMade compares the tasks that people made by hand and that are with the owner of their account.
@@ -75,7 +84,7 @@ func (c *comparison) task(before, after *v1alpha1.Task, run *v1alpha1.PlaybookRu
 		State: task.Status.State, Assignee: task.Status.Assignee, Priority: string(task.Status.Priority), Due: timeOf(task),
 	}
 	if run != nil {
-		change.Playbook, change.Run = run.Spec.PlaybookRef.Name, run.Name
+		change.Playbook, change.Run = c.head.NowCalled(run.Spec.PlaybookRef.Name), run.Name
 	}
 	switch {
 	case before == nil:

@@ -31,6 +31,10 @@ func TestTheAPIServerSaysOfSteps(t *testing.T) {
 		"a stage has its time":                      {"Playbook", playbook, map[string]string{"steps.0.escalation": "[{priority: High}]"}, "overdueBy"},
 		"a task has four stages at most":            {"Playbook", playbook, map[string]string{"steps.0.escalation": "[" + strings.Repeat("{overdueBy: 1d, priority: High},", 5) + "]"}, "steps[0].escalation"},
 
+		"a playbook had another name":                 {"Playbook", playbook, map[string]string{"previousNames": "[rescue]"}, ""},
+		"a playbook had a name once":                  {"Playbook", playbook, map[string]string{"previousNames": "[rescue, rescue]"}, "Duplicate"},
+		"the name that a playbook has is no previous": {"Playbook", playbook, map[string]string{"previousNames": "[x]"}, "the name that the playbook has is not a previous one"},
+
 		"a playbook has a calendar":       {"Playbook", playbook, map[string]string{"calendar": "{timeZone: Europe/Berlin, weekend: [Friday, Saturday], holidays: ['2026-12-25']}"}, ""},
 		"a holiday is a day":              {"Playbook", playbook, map[string]string{"calendar": "{holidays: ['2026-02-30']}"}, "must be a day of the calendar"},
 		"a weekend is of days":            {"Playbook", playbook, map[string]string{"calendar": "{weekend: [Caturday]}"}, "spec.calendar.weekend[0]"},

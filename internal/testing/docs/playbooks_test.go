@@ -78,7 +78,7 @@ func TestTheAPIServerAndTheOperatorAcceptThePlaybooksOfThePage(t *testing.T) {
 			compiled(t, shownPlaybook(t, obj.GetName()))
 		})
 	}
-	if len(objects) != 3 {
+	if len(objects) != 4 {
 		t.Errorf("%d playbooks were found on the page", len(objects))
 	}
 }

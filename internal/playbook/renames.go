@@ -1,0 +1,142 @@
+package playbook
+
+import (
+	"slices"
+
+	"github.com/perennial-dev/perennial/api/v1alpha1"
+)
+
+// Renames say what playbooks that were renamed are called now. Nil knows of none. It is not changed once it is made, and
+// safe for concurrent use.
+type Renames struct {
+	// now is what the playbook of a name that is in use no more is called.
+	now map[string]string
+	// waits is a previous name of a playbook that is still in use.
+	waits map[string]string
+}
+
+// RenamesOf reads the previous names of the playbooks that are there. A name that is in use is nobody's previous one yet.
+// Where two claim the same, the first by name has it.
+func RenamesOf(playbooks []*v1alpha1.Playbook) *Renames {
+	if !slices.ContainsFunc(playbooks, func(pb *v1alpha1.Playbook) bool { return len(pb.Spec.PreviousNames) > 0 }) {
+		return nil
+	}
+	r := &Renames{now: map[string]string{}, waits: map[string]string{}}
+	used := make(map[string]bool, len(playbooks))
+	for _, pb := range playbooks {
+		used[pb.Name] = true
+	}
+	for _, pb := range playbooks {
+		for _, previous := range pb.Spec.PreviousNames {
+			if other, claimed := r.now[previous]; used[previous] {
+				r.waits[pb.Name] = previous
+			} else if !claimed || pb.Name < other {
+				r.now[previous] = pb.Name
+			}
+		}
+	}
+	return r
+}
+
+// Now returns what a playbook is called now.
+func (r *Renames) Now(name string) string {
+	if r != nil {
+		if now, renamed := r.now[name]; renamed {
+			return now
+		}
+	}
+	return name
+}
+
+// NowAll returns what playbooks are called now.
+func (r *Renames) NowAll(names []string) []string {
+	if r == nil || len(r.now) == 0 {
+		return names
+	}
+	now := make([]string, len(names))
+	for i, name := range names {
+		now[i] = r.Now(name)
+	}
+	return now
+}
+
+// WaitsFor returns a previous name of a playbook under which there still is a playbook: until that is deleted the work is
+// that one's, and nobody judges the triggers of the new one. Empty where it need not wait.
+func (r *Renames) WaitsFor(name string) string {
+	if r == nil {
+		return ""
+	}
+	return r.waits[name]
+}
+
+// Names returns the names under which runs of a playbook were started: its own, and those that it had.
+func (r *Renames) Names(name string) []string {
+	names := []string{name}
+	if r != nil {
+		for previous, now := range r.now {
+			if now == name {
+				names = append(names, previous)
+			}
+		}
+		slices.Sort(names[1:])
+	}
+	return names
+}
+
+// RunNameUnder returns the name that a run would have, had a playbook of this name started it.
+func RunNameUnder(run *v1alpha1.PlaybookRun, playbookName string) string {
+	accountName := run.Spec.AccountRef.Name
+	switch of := run.Spec.Observation; {
+	case playbookName == run.Spec.PlaybookRef.Name:
+		return run.Name
+	case of != nil:
+		return ObservationRunName(accountName, playbookName, v1alpha1.MetricReference{Source: of.Source, Metric: of.Metric}, of.ObservedTime.Time)
+	case run.Spec.Period != "":
+		return PeriodRunName(accountName, playbookName, run.Spec.Trigger, run.Spec.Period)
+	default:
+		return RunName(accountName, playbookName, run.Spec.Sequence)
+	}
+}
+
+// renamed is the input as it were, had every playbook always had the name that it has now.
+func (in EpisodesInput) renamed() EpisodesInput {
+	if in.Renames == nil || len(in.Renames.now) == 0 {
+		return in
+	}
+	in.View.Account = in.Renames.account(in.View.Account)
+	runs := make([]v1alpha1.PlaybookRun, len(in.Runs))
+	for i := range in.Runs {
+		runs[i] = in.Runs[i]
+		now := in.Renames.Now(runs[i].Spec.PlaybookRef.Name)
+		runs[i].Name = RunNameUnder(&in.Runs[i], now)
+		runs[i].Spec.PlaybookRef.Name = now
+	}
+	in.Runs = runs
+	return in
+}
+
+// account returns an account that remembers its episodes under the names of now. What it remembers under such a name
+// already stands, and the other of the two is left.
+func (r *Renames) account(a *v1alpha1.Account) *v1alpha1.Account {
+	var again *v1alpha1.Account
+	for i := range a.Status.Playbooks {
+		e := a.Status.Playbooks[i]
+		now := r.Now(e.Name)
+		if now == e.Name {
+			continue
+		}
+		if again == nil {
+			shallow := *a
+			again = &shallow
+			again.Status.Playbooks = slices.Clone(a.Status.Playbooks)
+		}
+		e.Name = now
+		if !slices.ContainsFunc(again.Status.Playbooks, func(other v1alpha1.Episode) bool { return keyOf(&other) == keyOf(&e) }) {
+			again.Status.Playbooks[i].Name = now
+		}
+	}
+	if again == nil {
+		return a
+	}
+	return again
+}
