@@ -12,15 +12,15 @@ import (
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 )
 
-// twoADay is a playbook that starts where the score is low, on two accounts a day.
-func twoADay(name, more string) string {
+// threeADay is a playbook that starts where the score is low, on three accounts a day.
+func threeADay(name, more string) string {
 	return fmt.Sprintf(`
 kind: Playbook
 metadata: {name: %s}
 spec:
   triggers:
   - {name: low, score: {atMost: 40}}
-  limits: {newRunsPerDay: 2}
+  limits: {newRunsPerDay: 3}
   steps: [{name: call, title: Call}]
 %s`, name, more)
 }
@@ -50,12 +50,12 @@ func (w *world) runNames(account string) []string {
 func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 	w := newWorld(t)
 	r := newReceiver(t)
-	w.setUsage("acme,30,ok", "beta,80,ok", "core,80,ok")
+	w.setUsage("acme,30,ok", "beta,80,ok", "core,80,ok", "dora,80,ok")
 	w.apply(usage)
 	w.apply(r.notifier("all", "  events: [TaskOpened, TaskDone, RunResolved]\n  playbooks: [churn-risk]\n"))
-	w.apply(twoADay("rescue", ""))
+	w.apply(threeADay("rescue", ""))
 	w.apply(watchLow("aid", "aid", "  inhibitedBy: [rescue]\n"))
-	for i, name := range []string{"acme", "beta", "core"} {
+	for i, name := range []string{"acme", "beta", "core", "dora"} {
 		w.addAccount(name, 100-i)
 	}
 	w.openRuns("acme/rescue")
@@ -63,13 +63,13 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 	runs := w.runNames("acme")
 
 	// The new name comes first, and waits for the old one to go.
-	w.apply(twoADay("churn-risk", "  previousNames: [rescue]\n"))
+	w.apply(threeADay("churn-risk", "  previousNames: [rescue]\n"))
 	w.playbookSays("churn-risk", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPreviousNameInUse,
 		"starts nothing while Playbook rescue is there, a name of spec.previousNames: delete that playbook, or leave its name out here")
 	w.pass(time.Minute)
 	w.quiet()
 	w.episode("acme", "rescue", v1alpha1.EpisodeFiring, 1)
-	w.setUsage("acme,30,ok", "beta,30,ok", "core,80,ok")
+	w.setUsage("acme,30,ok", "beta,30,ok", "core,80,ok", "dora,80,ok")
 	w.openRuns("acme/rescue", "beta/rescue")
 	w.deletePlaybook("rescue")
 	w.playbookSays("churn-risk", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "the playbook is in use")
@@ -85,19 +85,20 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 		return s.ActiveRuns == 2 && s.OlderGenerations == 2 && s.Results != nil && s.Results.Runs == 2
 	})
 	// The limit of the day counts them as well, and what they inhibit stays inhibited under either name.
-	w.setUsage("acme,30,ok", "beta,30,ok", "core,30,ok")
-	w.playbookStatus("churn-risk", "holds core", func(s *v1alpha1.PlaybookStatus) bool {
-		return slices.Equal(s.Held, []v1alpha1.HeldRun{{Account: "core", Reason: v1alpha1.HeldLimitReached}})
+	w.setUsage("acme,30,ok", "beta,30,ok", "core,30,ok", "dora,30,ok")
+	w.playbookStatus("churn-risk", "holds dora", func(s *v1alpha1.PlaybookStatus) bool {
+		return slices.Equal(s.Held, []v1alpha1.HeldRun{{Account: "dora", Reason: v1alpha1.HeldLimitReached}})
 	})
-	w.openRuns("acme/rescue", "beta/rescue", "core/aid")
+	w.openRuns("acme/rescue", "beta/rescue", "core/churn-risk", "dora/aid")
 
 	w.restart()
 	w.quiet()
-	w.openRuns("acme/rescue", "beta/rescue", "core/aid")
+	w.openRuns("acme/rescue", "beta/rescue", "core/churn-risk", "dora/aid")
 
 	// What ends the condition ends the work, and the next episode has the new name.
 	w.finish(w.taskState("aid", v1alpha1.TaskOpen), `{"spec":{"state":"Done"}}`)
-	w.setUsage("acme,80,ok", "beta,30,ok", "core,80,ok")
+	w.finish(w.taskState("churn-risk", v1alpha1.TaskOpen), `{"spec":{"state":"Done"}}`)
+	w.setUsage("acme,80,ok", "beta,30,ok", "core,80,ok", "dora,80,ok")
 	w.episode("acme", "churn-risk", v1alpha1.EpisodeClear, 1)
 	w.until("the task is canceled", func() error {
 		err := w.Get(t.Context(), client.ObjectKeyFromObject(&task), &task)
@@ -107,8 +108,9 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 		return err
 	})
 	w.pass(25 * time.Hour)
-	w.setUsage("acme,30,ok", "beta,30,ok", "core,80,ok")
+	w.setUsage("acme,30,ok", "beta,30,ok", "core,80,ok", "dora,80,ok")
 	w.openRuns("acme/churn-risk", "beta/rescue")
 	w.episode("acme", "churn-risk", v1alpha1.EpisodeFiring, 2)
-	w.getsAll(r, "run.resolved, the condition that started it has cleared", "task.opened call")
+	w.getsAll(r, "run.resolved, the condition that started it has cleared", "run.resolved, the condition that started it has cleared",
+		"task.done call", "task.opened call", "task.opened call")
 }
