@@ -108,6 +108,12 @@ func stateOf(task *v1alpha1.Task) taskState {
 func (s *state) after(t *testing.T, p *preview.Preview) *state {
 	t.Helper()
 	is := &state{Accounts: copied(s.Accounts), Runs: copied(s.Runs), Tasks: copied(s.Tasks), Held: copied(s.Held)}
+	for _, c := range p.Config {
+		if i := slices.IndexFunc(c.Fields, func(f preview.FieldChange) bool { return f.Path == "metadata.name" }); i >= 0 {
+			is.Held[c.Name] = is.Held[c.Fields[i].Before]
+			delete(is.Held, c.Fields[i].Before)
+		}
+	}
 	for _, c := range p.Changed {
 		a := is.Accounts[c.Name]
 		switch c.Action {

@@ -43,6 +43,10 @@ var changes = []change{
 	{name: "the limit is lifted", make: func(w *world) {
 		w.edit("playbook-limited.yaml", "newRunsPerDay: 3", "newRunsPerDay: 5")
 	}, does: started},
+	{name: "a playbook is renamed, and its limit lifted again", make: func(w *world) {
+		w.edit("playbook-limited.yaml", "  name: limited\n", "  name: limited-to-some\n")
+		w.edit("playbook-limited.yaml", "newRunsPerDay: 5}\n", "newRunsPerDay: 6}\n  previousNames: [limited]\n")
+	}, does: func(p *preview.Preview) bool { return started(p) && len(p.Config) == 1 && len(p.Tasks) == 2 }},
 	{name: "a playbook is deleted", make: func(w *world) {
 		w.edit("kustomization.yaml", "- playbook-limited.yaml\n", "")
 	}, does: func(p *preview.Preview) bool { return len(p.Config) == 1 }},
