@@ -45,7 +45,7 @@ func (c *compiler) steps() []v1alpha1.MetricReference {
 
 // order checks the names and the order of the steps. It returns, for each step, every step that is finished before it,
 // and false where the order is wrong.
-func (c *compiler) order() (map[v1alpha1.StepName][]v1alpha1.StepName, bool) {
+func (c *compiler) order() (map[v1alpha1.StepName]stepSet, bool) {
 	byName := map[v1alpha1.StepName]bool{}
 	ok := true
 	for _, s := range c.spec.Steps {
@@ -72,20 +72,27 @@ func (c *compiler) order() (map[v1alpha1.StepName][]v1alpha1.StepName, bool) {
 		c.invalid(path, field.OmitValueType{}, "the steps wait for each other: "+joinSteps(cycle))
 		return nil, false
 	}
-	before := map[v1alpha1.StepName][]v1alpha1.StepName{}
+	before := map[v1alpha1.StepName]stepSet{}
 	for _, i := range order {
 		s := c.spec.Steps[i]
+		// A set: the number of ways from one step to another may double with each step.
+		earlier := stepSet{}
 		for _, a := range s.After {
-			before[s.Name] = append(append(before[s.Name], a), before[a]...)
+			earlier[a] = true
+			maps.Copy(earlier, before[a])
 		}
+		before[s.Name] = earlier
 	}
 	return before, true
 }
 
+// stepSet holds steps, each once.
+type stepSet map[v1alpha1.StepName]bool
+
 // outcomes checks that an expression reads the outcomes of earlier steps alone: no other is known when it is evaluated.
-func (c *compiler) outcomes(path *field.Path, reads []string, before []v1alpha1.StepName) {
+func (c *compiler) outcomes(path *field.Path, reads []string, before stepSet) {
 	for _, name := range reads {
-		if !slices.Contains(before, v1alpha1.StepName(name)) {
+		if !before[v1alpha1.StepName(name)] {
 			c.invalid(path, field.OmitValueType{}, fmt.Sprintf("outcomes[%q]: no such step before this one; name it in after", name))
 		}
 	}

@@ -1,6 +1,7 @@
 package playbook_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -135,4 +136,22 @@ func TestCompileTakesAWholeStep(t *testing.T) {
 			},
 		}
 	}))
+}
+
+func TestCompileTakesAsManyStepsAsThereMayBe(t *testing.T) {
+	// Each waits for as many of those before it as it may: there are billions of ways from the first to the last.
+	var list []v1alpha1.PlaybookStep
+	var names []v1alpha1.StepName
+	for i := range 32 {
+		name := v1alpha1.StepName(fmt.Sprintf("s%d", i))
+		list = append(list, after(name, names[max(len(names)-8, 0):]...))
+		names = append(names, name)
+	}
+	list[31].When = "outcomes.s0 == 'Yes'"
+	compiled(t, spec(steps(list...)))
+	list[30].When = "outcomes.s31 == 'Yes'"
+	_, err := playbook.Compile(spec(steps(list...)))
+	if err == nil || !strings.Contains(err.Error(), `spec.steps[s30].when: Invalid value: outcomes["s31"]: no such step before this one`) {
+		t.Errorf("got %v", err)
+	}
 }
