@@ -82,7 +82,8 @@ type PlaybookStep struct {
 	// +optional
 	Opens *StepTime `json:"opens,omitempty"`
 
-	// ifPast says what happens to a step whose time to open was over before the run began: Open (the default) or Skip.
+	// ifPast says what happens to a step whose time to open was over before the day on which the run began: Open (the default) or
+	// Skip.
 	// +optional
 	IfPast IfPastPolicy `json:"ifPast,omitempty"`
 

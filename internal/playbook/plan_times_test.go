@@ -324,7 +324,8 @@ func TestAStepWhoseTimeWasOverBeforeTheRun(t *testing.T) {
 			v1alpha1.IfPastSkip, v1alpha1.StepTime{Before: "10d", Of: v1alpha1.PointRenewal}, "2026-11-04", skipped,
 		},
 		"is not skipped at the very moment":       {v1alpha1.IfPastSkip, v1alpha1.StepTime{After: "12h", Of: v1alpha1.PointRenewal}, "2026-11-02", open},
-		"is skipped a moment later":               {v1alpha1.IfPastSkip, v1alpha1.StepTime{After: "11h", Of: v1alpha1.PointRenewal}, "2026-11-02", skipped},
+		"is not skipped later on that day":        {v1alpha1.IfPastSkip, v1alpha1.StepTime{After: "0", Of: v1alpha1.PointRenewal}, "2026-11-02", open},
+		"is skipped a moment before that day":     {v1alpha1.IfPastSkip, v1alpha1.StepTime{After: "23h59m59s", Of: v1alpha1.PointRenewal}, "2026-11-01", skipped},
 		"is not skipped while its time is ahead":  {v1alpha1.IfPastSkip, v1alpha1.StepTime{Before: "1d", Of: v1alpha1.PointRenewal}, "2026-12-04", waiting},
 		"is not skipped where the date is absent": {v1alpha1.IfPastSkip, v1alpha1.StepTime{Before: "1d", Of: v1alpha1.PointRenewal}, "", open},
 		"is not skipped where it counts from the run": {
@@ -345,6 +346,25 @@ func TestAStepWhoseTimeWasOverBeforeTheRun(t *testing.T) {
 				j.within("", date)
 				j.carryOut()
 				same(t, "was skipped, the date being "+string(date), c.want == skipped, j.run.Status.Steps[0].State == skipped)
+			}
+		})
+	}
+}
+
+// A trigger within 90d of the renewal starts the run a moment after midnight in the operator's zone, and that is where a step
+// that opens 90d before belongs.
+func TestAStepThatOpensOnTheDayThatStartsTheRunIsNotPast(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles", "America/Santiago"} {
+		t.Run(name, func(t *testing.T) {
+			s := after("review")
+			s.Opens, s.IfPast = &v1alpha1.StepTime{Before: "90d", Of: v1alpha1.PointRenewal}, v1alpha1.IfPastSkip
+			j := newJob(t, s)
+			j.run.Spec.Calendar = &v1alpha1.WorkCalendar{TimeZone: name}
+			j.within("", "2027-01-31")
+			j.beganAt(stamp(time.Date(2026, 11, 2, 0, 0, 2, 0, time.UTC)))
+			j.carryOut()
+			if state := j.run.Status.Steps[0].State; state == skipped {
+				t.Errorf("it is %s", state)
 			}
 		})
 	}

@@ -104,14 +104,15 @@ func (p *planner) noteDate(s *v1alpha1.PlaybookStep, t *v1alpha1.StepTime, field
 		s.Name, field, t.Of, date, p.account.Name, otherwise))
 }
 
-// past reports whether a step is left out because its time was over before the run began. That is decided when the run is
-// first planned; what becomes of the date later changes nothing.
+// past reports whether a step is left out because its time was over before the day on which the run began: a run that a date
+// starts begins a moment after that day does, and a step may open on the same day. That is decided when the run is first
+// planned; what becomes of the date later changes nothing.
 func (p *planner) past(s *v1alpha1.PlaybookStep) bool {
 	if _, planned := p.before[s.Name]; planned || s.IfPast != v1alpha1.IfPastSkip || s.Opens == nil {
 		return false
 	}
 	at := p.moment(s.Opens, nil)
-	return at != nil && at.Time.Before(p.runStart())
+	return at != nil && at.Time.Before(value.StartOfDay(p.runStart(), p.calendar.location))
 }
 
 // opensTime is when a task's time comes; nil where its step does not say so, and while nobody knows. It moves until the
