@@ -83,7 +83,7 @@ func stepOf(run *v1alpha1.PlaybookRun, name v1alpha1.StepName) *v1alpha1.Playboo
 	return nil
 }
 
-// ready reports whether the steps before a step were over once: it does not wait for one of them that opens again.
+// ready reports whether a step waits for none of the steps before it: nor does it, once it has opened, for one that opens again.
 func ready(run *v1alpha1.PlaybookRun, name v1alpha1.StepName) bool {
 	return slices.ContainsFunc(run.Status.Steps, func(s v1alpha1.StepStatus) bool { return s.Name == name && s.ReadyTime != nil })
 }

@@ -25,7 +25,7 @@ func (p *planner) step(s *v1alpha1.PlaybookStep) v1alpha1.StepStatus {
 	switch {
 	case task != nil:
 		status.Task = name
-		p.ready(s, &status)
+		p.ready(s, task, &status)
 		p.follow(s, task, &status)
 	case over(before.State):
 		status.State = before.State
@@ -37,22 +37,28 @@ func (p *planner) step(s *v1alpha1.PlaybookStep) v1alpha1.StepStatus {
 	case p.past(s):
 		status.State = v1alpha1.StepSkipped
 	default:
-		p.ready(s, &status)
+		p.ready(s, nil, &status)
 		p.begin(s, &status)
 	}
 	p.remember(status)
 	return status
 }
 
-// ready notes when the steps before were finished. A step that was ready stays so, even if one of them opens again.
-func (p *planner) ready(s *v1alpha1.PlaybookStep, status *v1alpha1.StepStatus) {
-	if status.ReadyTime != nil {
+// ready notes when the steps before were finished. If one of them opens again, a step whose task has opened stays ready; one
+// that still waits for its time waits for them anew.
+func (p *planner) ready(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, status *v1alpha1.StepStatus) {
+	opened := task != nil && task.Status.OpenedTime != nil || p.before[s.Name].State != v1alpha1.StepWaiting
+	if status.ReadyTime != nil && opened {
 		return
 	}
 	for _, a := range s.After {
 		if earlier, ok := p.status[a]; ok && !over(earlier.State) {
+			status.ReadyTime = nil
 			return
 		}
+	}
+	if status.ReadyTime != nil {
+		return
 	}
 	at := p.now
 	if len(s.After) == 0 {

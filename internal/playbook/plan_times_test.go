@@ -253,6 +253,33 @@ func TestATaskThatIsBegunBeforeItsTimeIsOpen(t *testing.T) {
 	same(t, "opened", begun, j.task("kickoff").Status.OpenedTime)
 }
 
+func TestATaskThatWaitsForItsTimeWaitsForAStepThatOpensAgain(t *testing.T) {
+	s := after("kickoff", "triage")
+	s.Opens = &v1alpha1.StepTime{After: "2d"}
+	j := newJob(t, after("triage"), s)
+	j.carryOut()
+	j.finish("triage", "")
+	j.carryOut()
+	same(t, "opens", stamp(j.now.Add(48*time.Hour)), j.task("kickoff").Status.OpensTime)
+	j.state("triage", v1alpha1.WorkOpen)
+	j.carryOut()
+	same(t, "opens while the step before is open again", (*metav1.Time)(nil), j.task("kickoff").Status.OpensTime)
+	j.now = j.now.Add(72 * time.Hour)
+	j.carryOut()
+	j.wantSteps(active, open, waiting)
+	j.finish("triage", "")
+	j.carryOut()
+	j.wantSteps(active, done, waiting)
+	same(t, "opens", stamp(j.now.Add(48*time.Hour)), j.task("kickoff").Status.OpensTime)
+	j.now = j.now.Add(48 * time.Hour)
+	j.carryOut()
+	j.wantSteps(active, done, open)
+	// Once it has opened it stays so.
+	j.state("triage", v1alpha1.WorkOpen)
+	j.carryOut()
+	j.wantSteps(active, open, open)
+}
+
 func TestADueTimeMovesWithTheContract(t *testing.T) {
 	day := func(d int) *metav1.Time { return stamp(time.Date(2026, 12, d, 0, 0, 0, 0, time.UTC)) }
 	call := after("call")

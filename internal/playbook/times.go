@@ -121,10 +121,11 @@ func (p *planner) opensTime(s *v1alpha1.PlaybookStep, before *v1alpha1.TaskStatu
 	if s.Opens == nil {
 		return nil
 	}
-	if at := p.moment(s.Opens, ready); at != nil && before.OpenedTime == nil {
-		return at
+	at := p.moment(s.Opens, ready)
+	if before.OpenedTime != nil || at == nil && ofContract(s.Opens) {
+		return before.OpensTime.DeepCopy()
 	}
-	return before.OpensTime.DeepCopy()
+	return at
 }
 
 // openedTime is when a task was first free to be done: when its step was ready and its time had come, or when somebody
