@@ -221,6 +221,12 @@ type TaskStatus struct {
 	// +optional
 	Assignee string `json:"assignee,omitempty"`
 
+	// specAssignee is what spec.assignee was when the operator looked: where somebody has taken it away since, the task is
+	// whose the playbook's step says, or the account's owner's.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SpecAssignee string `json:"specAssignee,omitempty"`
+
 	// priority in force.
 	// +optional
 	Priority Priority `json:"priority,omitempty"`

@@ -260,7 +260,17 @@ func TestWhoATaskGoesTo(t *testing.T) {
 	w.acme("  owner: kim@example.com\n  team: [{role: AccountExecutive, user: bo@example.com}]\n")
 	w.taskIs("owners", "follows the owner", of("kim@example.com"))
 	w.taskIs("teams", "follows the team", of("bo@example.com"))
-	w.taskIs("begun", "stays with who began it", of("jo@example.com"))
+	begun = w.taskIs("begun", "stays with who began it", of("jo@example.com"))
+	// A person's word beats both, and once it is taken away it is as if nobody had said it.
+	w.finish(begun, `{"spec":{"assignee":"pat@example.com"}}`)
+	w.taskIs("begun", "is whose a person says", of("pat@example.com"))
+	w.restart()
+	w.finish(begun, `{"spec":{"assignee":null}}`)
+	w.taskIs("begun", "is the owner's", of("kim@example.com"))
+	w.finish(tool, `{"spec":{"assignee":null}}`)
+	w.taskIs("tools", "is the tool's still", func(task *v1alpha1.Task) bool {
+		return task.Status.Assignee == "bot@example.com" && task.Status.ObservedGeneration == task.Generation
+	})
 }
 
 func TestACanceledRun(t *testing.T) {

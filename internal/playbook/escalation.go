@@ -96,22 +96,25 @@ func escalatedPriority(task *v1alpha1.Task, e *v1alpha1.TaskEscalation) v1alpha1
 // inForce writes who has a task and how urgent it is: what the stages say, else what people and the playbook do.
 func inForce(task *v1alpha1.Task, status *v1alpha1.TaskStatus, assignee string) {
 	status.Assignee = cmp.Or(escalatedAssignee(task, status.Escalation), assignee)
+	status.SpecAssignee = task.Spec.Assignee
 	status.Priority = cmp.Or(escalatedPriority(task, status.Escalation), task.Spec.Priority, v1alpha1.PriorityMedium)
 }
 
 // assigned is whom a task is with before it escalates: a person's word, else whom the step or the account says. A task
-// that somebody has begun, or that is over, stays with whom it was.
+// that somebody has begun, or that is over, stays with whom the step or the account said.
 func assigned(task *v1alpha1.Task, state v1alpha1.TaskState, otherwise func() string) string {
-	if task.Spec.Assignee != "" {
+	before := &task.Status
+	escalated := before.Escalation != nil && before.Escalation.Assignee == before.Assignee
+	switch {
+	case task.Spec.Assignee != "":
 		return task.Spec.Assignee
-	}
-	kept := task.Status.Assignee
-	if e := task.Status.Escalation; e != nil && e.Assignee == kept && !Ended(task.Status.State) {
-		// That is whom the stages gave it to.
-		kept = ""
-	}
-	if Ended(task.Status.State) && Ended(state) || kept != "" && (touched(task) || Ended(state)) {
-		return kept
+	case Ended(before.State) && Ended(state):
+		return before.Assignee
+	case before.Assignee == "", before.SpecAssignee != "", escalated && !Ended(before.State):
+		// Nobody had it, or somebody whom a person named and names no more, or whom the stages gave it to.
+		return otherwise()
+	case touched(task), Ended(state):
+		return before.Assignee
 	}
 	return otherwise()
 }
@@ -123,7 +126,7 @@ func (p *planner) whose(s *v1alpha1.PlaybookStep) string {
 		return p.account.Spec.Owner
 	}
 	part := p.cache.text(fieldAssignee, s.Assignee)
-	if part.err != nil || !follows(part.reads) {
+	if part.err != nil || !steady(part.reads) {
 		return p.account.Spec.Owner
 	}
 	text, errs := part.text.Render(p.vars)
@@ -134,6 +137,9 @@ func (p *planner) whose(s *v1alpha1.PlaybookStep) string {
 }
 
 // follows reports whether what reads so reads the account and nothing else: whom it names changes with the account alone.
-func follows(reads expr.Reads) bool {
-	return reads.Account && !reads.Health && !reads.Time && len(reads.Metrics)+len(reads.Measures)+len(reads.Outcomes) == 0
+func follows(reads expr.Reads) bool { return reads.Account && steady(reads) }
+
+// steady reports whether what reads so reads nothing, or the account alone: it can be read at any time.
+func steady(reads expr.Reads) bool {
+	return !reads.Health && !reads.Time && len(reads.Metrics)+len(reads.Measures)+len(reads.Outcomes) == 0
 }

@@ -80,6 +80,43 @@ func TestWhoHasATaskOnceAPersonActed(t *testing.T) {
 	}
 }
 
+func TestWhoHasATaskOnceAPersonsWordIsTakenAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		assignee string
+		state    v1alpha1.TaskWorkState
+		want     string
+	}{
+		"an open task goes to the owner":                           {"", v1alpha1.WorkOpen, "kim"},
+		"one that was begun goes to the owner":                     {"", v1alpha1.WorkInProgress, "kim"},
+		"one that was begun goes to the member of the team":        {"${team('AccountExecutive')}", v1alpha1.WorkInProgress, "lee"},
+		"an open task goes back to the queue that the step names":  {"whatsapp", v1alpha1.WorkOpen, "whatsapp"},
+		"one that was begun goes back to that queue":               {"whatsapp", v1alpha1.WorkInProgress, "whatsapp"},
+		"where a value named somebody, once, it goes to the owner": {"${metrics.usage.wau > 1.0 ? 'al' : 'x'}", v1alpha1.WorkInProgress, "kim"},
+		"what is done stays with whom it was":                      {"", v1alpha1.WorkDone, "pat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, v1alpha1.PlaybookStep{Name: "call", Title: "Call", Assignee: c.assignee})
+			j.view.Facts = value.Facts{wau: fresh("5")}
+			j.people("jo", "al")
+			j.carryOut()
+			j.set("call", func(s *v1alpha1.TaskSpec) { s.Assignee, s.State = "pat", c.state })
+			j.carryOut()
+			same(t, "assignee whom a person named", "pat", j.task("call").Status.Assignee)
+			j.people("kim", "lee")
+			j.carryOut()
+			same(t, "assignee once the owner changed", "pat", j.task("call").Status.Assignee)
+			j.set("call", func(s *v1alpha1.TaskSpec) { s.Assignee = "" })
+			j.carryOut()
+			same(t, "assignee once the word is taken away", c.want, j.task("call").Status.Assignee)
+			j.people("", "")
+			j.carryOut()
+			if c.state == v1alpha1.WorkInProgress {
+				same(t, "assignee of what is begun, later", c.want, j.task("call").Status.Assignee)
+			}
+		})
+	}
+}
+
 func TestATaskThatNobodyHadIsTheOwnersOnceThereIsOne(t *testing.T) {
 	for name, act := range map[string]func(*v1alpha1.TaskSpec){
 		"untouched": func(*v1alpha1.TaskSpec) {},

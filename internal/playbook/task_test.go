@@ -29,7 +29,7 @@ func TestTaskMadeByHand(t *testing.T) {
 		"is what people say": {
 			spec: v1alpha1.TaskSpec{State: v1alpha1.WorkInProgress, Assignee: "jo", Priority: v1alpha1.PriorityUrgent, DueTime: dueTime},
 			want: v1alpha1.TaskStatus{
-				State: v1alpha1.TaskInProgress, Assignee: "jo", Priority: v1alpha1.PriorityUrgent, OpenedTime: stamp(created), DueTime: dueTime,
+				State: v1alpha1.TaskInProgress, Assignee: "jo", SpecAssignee: "jo", Priority: v1alpha1.PriorityUrgent, OpenedTime: stamp(created), DueTime: dueTime,
 			},
 			next: dueTime.Time,
 		},
