@@ -151,7 +151,13 @@ func setTaskStatus(task *v1alpha1.Task, work *playbook.Plan, now time.Time) time
 	c.setIf(overdue, v1alpha1.ConditionOverdue, v1alpha1.ReasonPastDue, "the task is open past its due time")
 	c.setIf(status.Assignee == "" && !playbook.Ended(status.State), v1alpha1.ConditionUnassigned, v1alpha1.ReasonNoAssignee,
 		fmt.Sprintf("nobody is to do the task: set spec.assignee, or spec.owner of account %s", task.Spec.AccountRef.Name))
+	if status.Escalation == nil {
+		c.remove(v1alpha1.ConditionTextRendered)
+	}
 	if work != nil {
+		if failed := work.StageErrors[task.Name]; len(failed) > 0 {
+			c.set(v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, atMostThree(failed))
+		}
 		reason, needless := work.NoLongerNeeded[task.Name]
 		message := "the condition that asked for this task has cleared"
 		if reason == v1alpha1.ReasonRunCanceled {

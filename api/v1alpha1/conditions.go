@@ -31,7 +31,8 @@ const (
 	ConditionHeld = "Held"
 	// ConditionResolved, on a PlaybookRun, is True once the condition that started it has cleared.
 	ConditionResolved = "Resolved"
-	// ConditionTextRendered, on a PlaybookRun, is False while an expression in a step's text could not be evaluated.
+	// ConditionTextRendered, on a PlaybookRun, is False while an expression in a step's text could not be evaluated; on a Task,
+	// while the assignee of a stage of its escalation could not.
 	ConditionTextRendered = "TextRendered"
 	// ConditionDatesKnown, on a PlaybookRun, is False while a step counts from a date that the account's contract does not have.
 	ConditionDatesKnown = "DatesKnown"

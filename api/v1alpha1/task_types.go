@@ -201,7 +201,8 @@ type ChecklistItem struct {
 // TaskStatus is what the operator makes of a task.
 type TaskStatus struct {
 	// conditions: Ready means that the task was looked at; Overdue, that it is open past its due time; NoLongerNeeded,
-	// that the condition which asked for it has cleared, or its run was canceled; Unassigned, that nobody is to do it.
+	// that the condition which asked for it has cleared, or its run was canceled; Unassigned, that nobody is to do it;
+	// TextRendered=False, that whom it should have escalated to could not be said.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

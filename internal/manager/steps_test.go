@@ -227,6 +227,38 @@ func TestATaskEscalatesInStages(t *testing.T) {
 	w.taskIs("call", "is done", func(task *v1alpha1.Task) bool { return task.Status.State == v1alpha1.TaskDone })
 }
 
+func TestTextsThatCannotBeEvaluatedLoseNoTask(t *testing.T) {
+	w := newWorld(t)
+	w.forAcme(`
+  steps:
+  - name: call
+    title: "Call ${account.labels['nickname']}"
+    due: {after: 2d}
+    escalation:
+    - {overdueBy: 1d, assignee: "${account.labels['lead']}", priority: High}
+`)
+	w.acme("  owner: jo@example.com\n")
+	call := w.taskIs("call", "is open", func(task *v1alpha1.Task) bool { return task.Status.State == v1alpha1.TaskOpen })
+	if call.Spec.Title != "Call <no value>" {
+		t.Errorf("its title is %q", call.Spec.Title)
+	}
+	run := w.runOf("work")
+	w.condition(&run, func() []metav1.Condition { return run.Status.Conditions }, v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, "steps[call].title")
+	w.pass(73 * time.Hour)
+	w.condition(&call, func() []metav1.Condition { return call.Status.Conditions }, v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, "steps[call].escalation[0].assignee")
+	w.restart()
+	w.quiet()
+	w.condition(&call, func() []metav1.Condition { return call.Status.Conditions }, v1alpha1.ConditionTextRendered, metav1.ConditionFalse, v1alpha1.ReasonExpressionFailed, "lead")
+	if call.Status.Assignee != "jo@example.com" || call.Status.Priority != v1alpha1.PriorityHigh {
+		t.Errorf("the task is %s", asYAML(call.Status))
+	}
+	// It is overdue no more, and neither has it escalated.
+	w.finish(call, fmt.Sprintf(`{"spec":{"dueTime":%q}}`, w.clock.Now().Add(time.Hour).Format(time.RFC3339)))
+	w.taskIs("call", "is not escalated", func(task *v1alpha1.Task) bool {
+		return task.Status.Escalation == nil && meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionTextRendered) == nil
+	})
+}
+
 func TestWhoATaskGoesTo(t *testing.T) {
 	w := newWorld(t)
 	w.forAcme(`

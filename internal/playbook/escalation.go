@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
 
@@ -50,7 +51,11 @@ func (p *planner) reach(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, status *v
 		Assignee: escalatedAssignee(task, status.Escalation), Priority: escalatedPriority(task, status.Escalation),
 	}
 	for i := before; i < reached; i++ {
-		e.Assignee = cmp.Or(p.stageAssignee(&s.Escalation[i]), e.Assignee)
+		who, err := p.stageAssignee(&s.Escalation[i])
+		if err != nil {
+			p.plan.StageErrors[task.Name] = append(p.plan.StageErrors[task.Name], fmt.Sprintf("steps[%s].escalation[%d].assignee: %v", s.Name, i, err))
+		}
+		e.Assignee = cmp.Or(who, e.Assignee)
 		e.Priority = cmp.Or(s.Escalation[i].Priority, e.Priority)
 	}
 	status.Escalation = e
@@ -62,17 +67,17 @@ func (p *planner) stageTime(stage *v1alpha1.EscalationStage, due time.Time) time
 	return written(p.calendar.after(due, value.DurationOr(stage.OverdueBy, 0), stage.Calendar)).Time
 }
 
-// stageAssignee is whom a stage gives the task; empty where that is nobody.
-func (p *planner) stageAssignee(stage *v1alpha1.EscalationStage) string {
+// stageAssignee is whom a stage gives the task; empty where that is nobody, or cannot be said.
+func (p *planner) stageAssignee(stage *v1alpha1.EscalationStage) (string, error) {
 	part := p.cache.text(fieldAssignee, stage.Assignee)
 	if part.err != nil {
-		return ""
+		return "", part.err
 	}
 	rendered, errs := part.text.Render(p.vars)
 	if len(errs) > 0 {
-		return ""
+		return "", errs[0]
 	}
-	return shorten(strings.TrimSpace(rendered), maxAssignee)
+	return shorten(strings.TrimSpace(rendered), maxAssignee), nil
 }
 
 // escalatedAssignee is whom the stages gave the task; empty where they gave it to nobody, or a person has since said

@@ -40,6 +40,9 @@ type Plan struct {
 	// TextErrors say which expressions of the tasks in Create, or of the steps that became ready, could not be evaluated.
 	// Planning again after the tasks were made gives none.
 	TextErrors []string
+	// StageErrors say, of each task that reaches stages of its escalation now, which of their assignees could not be
+	// evaluated.
+	StageErrors map[string][]string
 	// Tasks are the statuses of the run's tasks by name, those in Create included. Their conditions are those that the
 	// task had.
 	Tasks map[string]v1alpha1.TaskStatus
@@ -154,6 +157,7 @@ func newPlanner(in PlanInput, days calendar) *planner {
 			Next:           map[string]time.Time{},
 			Owner:          in.View.Account.Spec.Owner,
 			NoLongerNeeded: map[string]string{},
+			StageErrors:    map[string][]string{},
 			Canceled:       canceledInWords(in.Run.Spec.Cancel),
 		},
 	}

@@ -1,6 +1,7 @@
 package playbook_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -206,6 +207,22 @@ func TestEscalation(t *testing.T) {
 			wantForce(t, "at the end", j.task("call").Status, c.stage, c.assignee, c.priority)
 		})
 	}
+}
+
+func TestAStageWhoseAssigneeCannotBeSaid(t *testing.T) {
+	j := late(t)
+	j.run.Spec.Steps[0].Escalation[1].Assignee = "${account.labels['lead']}@example.com"
+	j.hours(0)
+	j.hours(1)
+	j.now = noon.Add(25 * time.Hour)
+	plan := j.plan()
+	got := plan.StageErrors[j.task("call").Name]
+	if len(got) != 1 || !strings.HasPrefix(got[0], "steps[call].escalation[1].assignee: ") {
+		t.Errorf("errors of the stage: %q", got)
+	}
+	wantForce(t, "the stage is reached", j.hours(25), 2, "jo@example.com", high)
+	same(t, "errors once it is", 0, len(j.plan().StageErrors))
+	wantForce(t, "the next one", j.hours(49), 3, "dee", urgent)
 }
 
 func TestEscalationCountsWorkingDays(t *testing.T) {
