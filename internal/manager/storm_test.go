@@ -248,3 +248,55 @@ func TestFinishedRunsLeave(t *testing.T) {
 	w.setUsage("acme,30,ok")
 	w.episode("acme", "rescue", v1alpha1.EpisodeFiring, 4)
 }
+
+func TestPlaybooksAtTheirLimitsSayItOnce(t *testing.T) {
+	for name, inhibitedBy := range map[string][3]string{
+		"in a row":    {"", "one", "one, two"},
+		"in a circle": {"two", "three", "one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.setUsage("large,80,ok", "small,80,ok")
+			w.apply(usage)
+			names := []string{"one", "two", "three"}
+			for i, name := range names {
+				w.apply(watchLow(name, name, fmt.Sprintf("  inhibitedBy: [%s]\n  limits: {newRunsPerDay: 1}\n", inhibitedBy[i])))
+			}
+			w.addAccount("large", 20)
+			w.addAccount("small", 10)
+			w.health("large", 80, "Healthy")
+			w.health("small", 80, "Healthy")
+			w.setUsage("large,30,ok", "small,80,ok")
+			// Each uses its one place of the day up: when the work of one is done, the next starts.
+			for done := map[v1alpha1.StepName]bool{}; len(done) < len(names); {
+				w.until("another task is open", func() error {
+					tasks, err := w.tasks()
+					if err != nil {
+						return err
+					}
+					for _, task := range tasks {
+						if task.Status.State == v1alpha1.TaskOpen && !done[task.Spec.Step] {
+							w.finish(task, `{"spec":{"state":"Done"}}`)
+							done[task.Spec.Step] = true
+							return nil
+						}
+					}
+					return fmt.Errorf("of %d tasks none is", len(tasks))
+				})
+			}
+			w.openRuns()
+			w.setUsage("large,30,ok", "small,30,ok")
+			for _, name := range names {
+				w.playbookStatus(name, "holds small", func(s *v1alpha1.PlaybookStatus) bool {
+					return len(s.Held) == 1 && s.Held[0] == v1alpha1.HeldRun{Account: "small", Reason: v1alpha1.HeldLimitReached}
+				})
+			}
+			w.quiet()
+			before := w.versions()
+			w.quiet()
+			if diff := cmp.Diff(before, w.versions()); diff != "" {
+				t.Errorf("what is held is said again and again (-before +after):\n%s", diff)
+			}
+		})
+	}
+}

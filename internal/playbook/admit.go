@@ -36,7 +36,9 @@ type Admission struct {
 	Held  []v1alpha1.HeldRun
 }
 
-// Admit chooses the accounts whose run may start now. An inhibited account takes no room of the limits.
+// Admit chooses the accounts whose run may start now. An inhibited account takes no room of the limits. Where there is no
+// room, the limit is what holds an account back, whether it is inhibited or not: what a limit holds back inhibits nothing,
+// and if inhibition had a say in that, playbooks could change each other's answers for ever.
 func Admit(in AdmitInput) Admission {
 	sorted := slices.SortedFunc(slices.Values(in.Candidates), func(a, b Candidate) int {
 		return cmp.Or(cmp.Compare(b.ARR, a.ARR), cmp.Compare(a.Account, b.Account))
@@ -49,10 +51,10 @@ func Admit(in AdmitInput) Admission {
 		switch {
 		case in.Suspended:
 			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldSuspended})
-		case c.InhibitedBy != "":
-			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldInhibited, By: c.InhibitedBy})
 		case room <= 0:
 			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldLimitReached})
+		case c.InhibitedBy != "":
+			hold(v1alpha1.HeldRun{Account: c.Account, Reason: v1alpha1.HeldInhibited, By: c.InhibitedBy})
 		default:
 			admission.Start = append(admission.Start, c.Account)
 			room--

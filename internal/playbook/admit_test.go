@@ -68,6 +68,10 @@ func TestAdmit(t *testing.T) {
 			[]string{"large", "alpha"},
 			append(held(v1alpha1.HeldInhibited, "renewal", "huge"), held(limit, "", "beta", "small", "unknown")...),
 		},
+		"without room it is the limit that holds back, also what another playbook does": {
+			playbook.AdmitInput{Candidates: inhibited, Active: 2, Limits: limits(2, 0)},
+			nil, held(limit, "", "huge", "large", "alpha", "beta", "small", "unknown"),
+		},
 		"a suspended playbook holds all": {
 			playbook.AdmitInput{Candidates: all, Suspended: true},
 			nil, held(v1alpha1.HeldSuspended, "", "large", "alpha", "beta", "small", "unknown"),

@@ -18,15 +18,15 @@ type Standing struct {
 // Standings are the playbooks of a namespace on one account, by name.
 type Standings map[string]Standing
 
-// Inhibitor returns the playbook that keeps another one, which is Due, from starting on the account: the first, in the
+// Inhibitor returns the playbook that keeps another one, which would start, from doing so on the account: the first, in the
 // order of inhibitedBy, that has an open run, else the first that is about to start one. It is empty where none does. What
 // is itself kept from starting keeps no other. Of playbooks that inhibit each other, in a circle of any length, the first
-// by name goes first.
+// by name goes first. The one that is asked about counts as Due: whether a limit holds it back is asked after this.
 func (s Standings) Inhibitor(name string) string {
 	if open := s.openInhibitor(name); open != "" {
 		return open
 	}
-	starting := s.starting()
+	starting := s.starting(name)
 	if slices.Contains(starting, name) {
 		return ""
 	}
@@ -54,11 +54,11 @@ func (s Standings) openInhibitor(name string) string {
 }
 
 // starting returns the playbooks that may start together, of which none inhibits another: those that inhibit come before
-// those that they inhibit.
-func (s Standings) starting() []string {
+// those that they inhibit. One of them is asked about.
+func (s Standings) starting(asked string) []string {
 	var waiting, starting []string
 	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if s[name].Due && s.openInhibitor(name) == "" {
+		if (name == asked || s[name].Due) && s.openInhibitor(name) == "" {
 			waiting = append(waiting, name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
 )
 
@@ -74,6 +75,10 @@ func TestInhibitor(t *testing.T) {
 			playbook.Standings{"aid": due("rescue"), "rescue": due("idle"), "idle": idle("aid")},
 			map[string]string{"aid": "rescue", "rescue": ""},
 		},
+		"what a limit holds back is asked about as if there were room": {
+			playbook.Standings{"rescue": idle(), "aid": due("rescue")},
+			map[string]string{"rescue": ""},
+		},
 		"in a circle of which only one is due it starts": {
 			playbook.Standings{"a": idle("b"), "b": due("c"), "c": idle("a")},
 			map[string]string{"b": ""},
@@ -126,5 +131,60 @@ func TestOfThoseThatWaitSomeStart(t *testing.T) {
 		if could > 0 && !slices.Contains(slices.Collect(maps.Values(starts)), true) {
 			t.Fatalf("nothing starts: %+v", standings)
 		}
+	})
+}
+
+// What a limit of one playbook holds back is what the others ask next: that comes to an end, in whatever order they ask.
+func TestWhatLimitsHoldBackSettles(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"a", "b", "c", "d", "e"}[:rapid.IntRange(1, 5).Draw(t, "playbooks")]
+		accounts := []string{"large", "small"}
+		type on struct{ playbook, account string }
+		inhibitedBy, limits := map[string][]string{}, map[string]int{}
+		for _, name := range names {
+			inhibitedBy[name] = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 0, 3, rapid.ID[string]).Draw(t, name)
+			limits[name] = rapid.IntRange(0, 2).Draw(t, "limit of "+name)
+		}
+		byLimit, open := map[on]bool{}, map[on]bool{}
+		inhibitor := func(name, account string) string {
+			standings := playbook.Standings{}
+			for _, other := range names {
+				key := on{other, account}
+				standings[other] = playbook.Standing{InhibitedBy: inhibitedBy[other], Open: open[key], Due: !open[key] && !byLimit[key]}
+			}
+			return standings.Inhibitor(name)
+		}
+		look := func(name string) (changed bool) {
+			limit := int32(limits[name])
+			in := playbook.AdmitInput{Limits: &v1alpha1.PlaybookLimits{ActiveRuns: &limit}}
+			for i, account := range accounts {
+				if open[on{name, account}] {
+					in.Active++
+				} else {
+					in.Candidates = append(in.Candidates, playbook.Candidate{Account: account, ARR: int64(-i), InhibitedBy: inhibitor(name, account)})
+				}
+			}
+			admission := playbook.Admit(in)
+			for _, account := range admission.Start {
+				open[on{name, account}], changed = true, true
+			}
+			for _, held := range admission.Held {
+				key, limited := on{name, held.Account}, held.Reason == v1alpha1.HeldLimitReached
+				changed = changed || byLimit[key] != limited
+				byLimit[key] = limited
+			}
+			return changed
+		}
+		order := rapid.Permutation(names).Draw(t, "order")
+		for range 20 {
+			changed := false
+			for _, name := range order {
+				changed = look(name) || changed
+			}
+			if !changed {
+				return
+			}
+		}
+		t.Fatalf("there is no end: %v with the limits %v", inhibitedBy, limits)
 	})
 }
