@@ -23,9 +23,15 @@ func (w *world) newDesk() *desk { return &desk{w: w, dir: w.t.TempDir()} }
 
 // types runs kubectl; it is called by several people at once, so that errors are returned.
 func (d *desk) types(sed string, args ...string) error {
+	_, err := d.kubectl(sed, args...)
+	return err
+}
+
+// kubectl runs it and returns what it prints.
+func (d *desk) kubectl(sed string, args ...string) ([]byte, error) {
 	script := filepath.Join(d.dir, "editor")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nsed '"+sed+"' \"$1\" >\"$1.new\" && mv \"$1.new\" \"$1\"\n"), 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	plane := api.Get(d.w.t)
 	cmd := exec.CommandContext(d.w.t.Context(), plane.Kubectl(), append([]string{"-n", d.w.namespace}, args...)...)
@@ -33,9 +39,18 @@ func (d *desk) types(sed string, args ...string) error {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out.String())
+		return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out.String())
 	}
-	return nil
+	return out.Bytes(), nil
+}
+
+// saves runs kubectl and keeps what it prints.
+func (d *desk) saves(file string, args ...string) error {
+	out, err := d.kubectl("", args...)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, out, 0o600)
 }
 
 // applies writes a manifest of the task with these fields, and applies it.

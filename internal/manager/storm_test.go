@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,4 +300,38 @@ func TestPlaybooksAtTheirLimitsSayItOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALimitThatIsLoweredBelowWhatIsActive(t *testing.T) {
+	w := newWorld(t)
+	w.setUsage("a,30,ok", "b,30,ok", "c,80,ok", "d,80,ok")
+	w.apply(usage)
+	w.apply(watchLow("rescue", "call", "  limits: {activeRuns: 3}\n"))
+	for i, name := range []string{"a", "b", "c", "d"} {
+		w.addAccount(name, i)
+	}
+	w.openRuns("a/rescue", "b/rescue")
+	// What is under way goes on, and nothing starts until there is less of it than the limit says.
+	w.apply(watchLow("rescue", "call", "  limits: {activeRuns: 1}\n"))
+	w.setUsage("a,30,ok", "b,30,ok", "c,30,ok", "d,80,ok")
+	held := func(active int32, accounts ...string) {
+		t.Helper()
+		w.playbookStatus("rescue", fmt.Sprintf("holds %v", accounts), func(s *v1alpha1.PlaybookStatus) bool {
+			var names []string
+			for _, h := range s.Held {
+				names = append(names, h.Account)
+			}
+			return s.ActiveRuns == active && int(s.HeldRuns) == len(accounts) && slices.Equal(names, accounts)
+		})
+	}
+	held(2, "c")
+	w.playbookSays("rescue", v1alpha1.ConditionHeld, metav1.ConditionTrue, v1alpha1.ReasonLimitReached,
+		"1 account is due and waits: spec.limits (activeRuns 1, newRunsPerDay 50) holds 1 of them back, the largest ARR goes first")
+	w.openRuns("a/rescue", "b/rescue")
+	w.setUsage("a,80,ok", "b,30,ok", "c,30,ok", "d,30,ok") // of the two one ends: still one too many for another
+	held(1, "d", "c")
+	w.openRuns("b/rescue")
+	w.setUsage("a,80,ok", "b,80,ok", "c,30,ok", "d,30,ok")
+	held(1, "c")
+	w.openRuns("d/rescue")
 }
