@@ -218,6 +218,8 @@ func setRunStatus(run *v1alpha1.PlaybookRun, work *playbook.Plan, now time.Time)
 		c.ready(v1alpha1.ReasonRunCanceled, work.Canceled)
 	}
 	switch {
+	case playbook.OfEvent(run) && !playbook.ResolvedTime(run).IsZero():
+		c.set(v1alpha1.ConditionResolved, metav1.ConditionTrue, v1alpha1.ReasonWorkCompleted, "an event started the run, and its work was completed")
 	case playbook.OfEvent(run):
 		c.set(v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonEventHappened, "an event started the run, which nothing that comes later takes back")
 	case work.Resolved:

@@ -80,6 +80,7 @@ const (
 	ReasonInhibited             = "Inhibited"
 	ReasonRunCanceled           = "RunCanceled"
 	ReasonEventHappened         = "EventHappened"
+	ReasonWorkCompleted         = "WorkCompleted"
 	ReasonNoAssignee            = "NoAssignee"
 	ReasonDateNotKnown          = "DateNotKnown"
 	ReasonDelivered             = "Delivered"

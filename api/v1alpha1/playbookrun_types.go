@@ -231,7 +231,8 @@ const (
 
 // PlaybookRunStatus is how far the work is.
 type PlaybookRunStatus struct {
-	// conditions: Ready means that the run's tasks are made; Resolved, that the condition which started it has cleared.
+	// conditions: Ready means that the run's tasks are made; Resolved, that the condition which started it has cleared or,
+	// where an event started it, that its work was completed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -110,8 +110,14 @@ func TestATriggerOnAFallOfTheScore(t *testing.T) {
 	w.setUsage("acme,90,ok")
 	w.episode("acme", "fell", v1alpha1.EpisodeClear, 1)
 	w.taskState("fell", v1alpha1.TaskOpen)
-	// A changed rule is not a customer who dropped.
+	// The run is resolved when its work is completed, and when somebody takes that back it is not.
+	w.runState("acme", v1alpha1.RunActive, metav1.ConditionFalse)
 	w.finish(w.taskOfStep("call"), `{"spec":{"state":"Done"}}`)
+	w.runState("acme", v1alpha1.RunCompleted, metav1.ConditionTrue)
+	w.finish(w.taskOfStep("call"), `{"spec":{"state":"Open"}}`)
+	w.runState("acme", v1alpha1.RunActive, metav1.ConditionFalse)
+	w.finish(w.taskOfStep("call"), `{"spec":{"state":"Done"}}`)
+	// A changed rule is not a customer who dropped.
 	w.pass(10 * 24 * time.Hour)
 	w.apply(usageUpTo(200))
 	w.health("acme", 45, "AtRisk")
