@@ -124,6 +124,26 @@ func TestWhoIsInTheGroupIsHeldToIt(t *testing.T) {
 	w.allowed(user{"kim", []string{"perennial:csm-leads", "system:masters"}}, "account", `{"spec":{"owner":"x"}}`)
 }
 
+// TestWhoIsInTheGroupKeepsWhatIsThere: al may edit the namespace too, and what he cannot change he cannot make anew.
+func TestWhoIsInTheGroupKeepsWhatIsThere(t *testing.T) {
+	w := newWorld(t)
+	for resource, manifest := range map[string]string{"account": acme, "task": call} {
+		refused := "members of perennial:csm neither make nor delete " + resource + "s: "
+		name := w.object(resource).GetName()
+		other := write(t, strings.Replace(manifest, "name: "+name, "name: other", 1))
+		w.types(al, refused, "create", "-f", other)
+		w.types(al, refused, "apply", "--server-side", "-f", other)
+		w.types(al, refused, "delete", resource, name)
+		w.types(al, refused, "delete", resource, "--all")
+		w.types(al, refused, "replace", "--force", "-f", write(t, manifest))
+		w.types(editor, "", "create", "-f", other)
+		w.types(editor, "", "delete", resource, "--all")
+	}
+	// What else he may do is not about accounts and tasks.
+	w.types(al, "", "create", "-f", write(t, "apiVersion: perennial.dev/v1alpha1\nkind: Playbook\nmetadata: {name: calls}\nspec: {triggers: [{name: new, lifecycle: {stages: [Onboarding]}}], steps: [{name: call, title: Call}]}\n"))
+	w.types(al, "", "delete", "playbook", "calls")
+}
+
 // TestTheFolderIsWhatItSays builds the folder, and reads each object strictly.
 func TestTheFolderIsWhatItSays(t *testing.T) {
 	built, err := api.Get(t).RunKubectl(t.Context(), "kustomize", config+"/policy")
@@ -167,8 +187,8 @@ func TestTheFolderIsWhatItSays(t *testing.T) {
 	want := []string{
 		"ClusterRole perennial-csm",
 		"MutatingAdmissionPolicy perennial-csm-signature", "MutatingAdmissionPolicyBinding perennial-csm-signature",
-		"ValidatingAdmissionPolicy perennial-csm-accounts", "ValidatingAdmissionPolicy perennial-csm-tasks",
-		"ValidatingAdmissionPolicyBinding perennial-csm-accounts", "ValidatingAdmissionPolicyBinding perennial-csm-tasks",
+		"ValidatingAdmissionPolicy perennial-csm-accounts", "ValidatingAdmissionPolicy perennial-csm-keep", "ValidatingAdmissionPolicy perennial-csm-tasks",
+		"ValidatingAdmissionPolicyBinding perennial-csm-accounts", "ValidatingAdmissionPolicyBinding perennial-csm-keep", "ValidatingAdmissionPolicyBinding perennial-csm-tasks",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -138,6 +138,9 @@ func newWorld(t *testing.T) *world {
 			if err := w.try(jo, resource, patch); err == nil || !strings.Contains(err.Error(), "members of perennial:csm") {
 				return fmt.Errorf("a change of the %s: %w", resource, err)
 			}
+			if err := w.as(al).Delete(t.Context(), w.object(resource), client.DryRunAll); err == nil || !strings.Contains(err.Error(), "members of perennial:csm") {
+				return fmt.Errorf("to delete the %s: %w", resource, err)
+			}
 		}
 		return w.try(editor, "task", `{"spec":{"note":"x"}}`)
 	})
