@@ -192,6 +192,7 @@ func TestMetadataIsNotTheirs(t *testing.T) {
 			"annotations":     `{"annotations":{"perennial.dev/churned-by":"jo"}}`,
 			"ownerReferences": `{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}`,
 			"finalizers":      `{"finalizers":["example.com/never"]}`,
+			"managedFields":   `{"managedFields":[{}]}`,
 		} {
 			patch = `{"metadata":` + patch + `}`
 			w.refused(jo, resource, patch, "metadata."+name+": members of perennial:csm")
