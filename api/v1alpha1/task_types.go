@@ -15,6 +15,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Assignee",type=string,JSONPath=`.status.assignee`
 // +kubebuilder:printcolumn:name="Priority",type=string,JSONPath=`.status.priority`
 // +kubebuilder:printcolumn:name="Due",type=string,JSONPath=`.status.dueTime`
+// +kubebuilder:printcolumn:name="Opens",type=string,priority=1,JSONPath=`.status.opensTime`
 // +kubebuilder:printcolumn:name="Overdue",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Overdue")].status`
 // +kubebuilder:printcolumn:name="Completed By",type=string,priority=1,JSONPath=`.status.completedBy`
 // +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.spec.outcome`

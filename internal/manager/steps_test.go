@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,10 @@ func TestStepsOpenAndAreDueByTheContract(t *testing.T) {
 	at("sixty opens", tasks["sixty"].Status.OpensTime, 5)
 	at("sixty is due", tasks["sixty"].Status.DueTime, 20)
 	at("thirty opens", tasks["thirty"].Status.OpensTime, 35)
+	// Whoever reads the list sees until when it is Blocked.
+	if row := w.kubectl("get", "task", tasks["sixty"].Name, "-o", "wide"); !strings.Contains(row, "OPENS") || !strings.Contains(row, day(5)+"T00:00:00Z") {
+		t.Errorf("no time at which sixty opens in:\n%s", row)
+	}
 
 	// The date moves, and what is not over moves with it.
 	contract(70)
