@@ -68,7 +68,7 @@ func TestABrokenSampleFailsItsTests(t *testing.T) {
 		"playbook-onboarding.yaml":    {{"touchModels: [HighTouch, MidTouch]", "touchModels: []"}, {">= 4", ">= 5"}, {"onResolve: KeepTasks", "onResolve: CancelUntouched"}, {"2026-12-25", "2026-11-24"}},
 		"playbook-qbr.yaml":           {{"every: 90d", "every: 91d"}, {"touchModels: [HighTouch]", "touchModels: [HighTouch, MidTouch]"}, {"== 'Held'", "!= 'Held'"}, {"overdueBy: 10d", "overdueBy: 11d"}},
 		"playbook-renewal.yaml":       {{"within: 90d", "within: 89d"}, {"before: 30d", "before: 29d"}, {"ifPast: Skip", "ifPast: Open"}, {"== 'Lost'", "== 'Reduced'"}},
-		"playbook-rescue.yaml":        {{"for: 24h", "for: 23h"}, {"points: 25", "points: 61"}, {"onResolve: KeepTasks", "onResolve: CancelUntouched"}, {">= 100000", ">= 200000"}},
+		"playbook-rescue.yaml":        {{"for: 24h", "for: 23h"}, {"inhibitedBy: [champion-left", "inhibitedBy: [renewal, champion-left"}, {"inhibitedBy: [champion-left, usage-drop]", "inhibitedBy: [usage-drop]"}, {"points: 25", "points: 61"}, {"onResolve: KeepTasks", "onResolve: CancelUntouched"}, {">= 100000", ">= 200000"}},
 		"playbook-tickets.yaml":       {{"for: 4h", "for: 5h"}, {`atLeast: "21"`, `atLeast: "42"`}, {`atLeast: "6"`, `atLeast: "8"`}, {"{overdueBy: 3d", "{overdueBy: 4d"}},
 		"playbook-usage-drop.yaml":    {{"<= -40", "<= -50"}, {"for: 3d", "for: 4d"}, {"cooldown: 14d", "cooldown: 15d"}, {">= 50000", ">= 40000"}, {"onResolve: CancelUntouched", "onResolve: KeepTasks"}},
 		"model-enterprise.yaml":       {{"cap: 39", "cap: 40"}, {"hold: 1h", "hold: 2h"}, {"margin: 2", "margin: 4"}, {`worst: "0.10"`, `worst: "0.05"`}, {"whenMissing: Worst", "whenMissing: Skip"}, {"whenMissing: LastKnown", "whenMissing: Skip"}, {"minimumCoverage: 60", "minimumCoverage: 40"}},

@@ -60,9 +60,10 @@ var rescueStories = map[string]story{
 		p.say("the figures were wrong: no plan")
 	}},
 	"nobody says what happened": {account: "eastmark-retail-group", play: func(p *player) { p.wait(3 * day); p.say("a working day late") }},
-	"while the renewal is under way": {account: "castellan-insurance", with: []string{"renewal"}, quiet: true, play: func(p *player) {
-		p.wait(5 * day)
-		p.say("Critical, and the renewal has a step for that")
+	"while the renewal is under way": {account: "castellan-insurance", with: []string{"renewal"}, play: func(p *player) {
+		p.do("forecast", "OnTrack")
+		p.wait(day)
+		p.say("Critical for a day, whatever the forecast was")
 	}},
 	"a P1 of one afternoon": {account: "eastmark-retail-group", quiet: true, play: func(p *player) {
 		p.wait(8 * time.Hour)
