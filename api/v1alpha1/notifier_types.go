@@ -135,6 +135,10 @@ type CloudEventsTarget struct {
 	// the host with the annotation perennial.dev/allow-host.
 	// +optional
 	SigningSecretRef *KeyReference `json:"signingSecretRef,omitempty"`
+
+	// tls options, for an https URL.
+	// +optional
+	TLS *TLSOptions `json:"tls,omitempty"`
 }
 
 // SlackTarget sends messages to an incoming webhook.
@@ -143,6 +147,10 @@ type SlackTarget struct {
 	// the annotation perennial.dev/allow-host.
 	// +required
 	WebhookSecretRef KeyReference `json:"webhookSecretRef"`
+
+	// tls options, for an https URL.
+	// +optional
+	TLS *TLSOptions `json:"tls,omitempty"`
 }
 
 // NotifierStatus is how delivery goes.

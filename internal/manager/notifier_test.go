@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -314,6 +315,25 @@ func TestANotifierIsSuspendedAndDeleted(t *testing.T) {
 	w.notifierIs("late", "can be used", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
 	w.quiet()
 	w.getsAll(r, acmeFalls...)
+}
+
+// TestAReceiverOfACompanysOwnAuthority is told what happens once the ConfigMap with the authority is there.
+func TestAReceiverOfACompanysOwnAuthority(t *testing.T) {
+	w := newWorld(t)
+	r := &receiver{}
+	r.Server = httptest.NewTLSServer(r)
+	t.Cleanup(r.Close)
+	w.apply(r.notifier("all", "  events: [HealthChanged]"))
+	w.patch(&v1alpha1.Notifier{ObjectMeta: metav1.ObjectMeta{Name: "all"}}, `{"spec": {"cloudEvents": {"tls": {"caConfigMapRef": {"name": "ca", "key": "ca.crt"}}}}}`)
+	w.notifierIs("all", "waits for its ConfigMap", hasCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReferenceNotFound))
+	w.acmeHealthy()
+	w.setUsage("acme,30,ok")
+	w.holds("all", "HealthChanged of account")
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw})
+	w.apply(fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca}\ndata: {ca.crt: %q}\n", authority))
+	w.pass(2 * time.Minute)
+	w.getsAll(r, acmeFalls[0])
+	w.notifierIs("all", "is ready", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
 }
 
 // TestARedirectIsNotFollowed is about where events, and the credentials with them, must not go.

@@ -5,19 +5,18 @@ package send
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/notify"
 	"github.com/perennial-dev/perennial/internal/observe"
-	"github.com/perennial-dev/perennial/internal/observe/network"
 	"github.com/perennial-dev/perennial/internal/observe/web"
 )
 
@@ -46,7 +45,7 @@ type Failure struct {
 // Endpoint is a receiver, for some deliveries. Close it after them.
 type Endpoint struct {
 	field     string
-	url       *url.URL
+	target    *web.Target
 	header    http.Header
 	key       []byte
 	write     func(*notify.Message) ([]byte, error)
@@ -60,12 +59,19 @@ type Endpoint struct {
 // of the API server.
 func Open(ctx context.Context, n *v1alpha1.Notifier, timeout time.Duration, deps Dependencies) (*Endpoint, error) {
 	e := &Endpoint{timeout: timeout, now: deps.Now}
-	var err error
+	var (
+		config *tls.Config
+		err    error
+	)
 	switch {
 	case n.Spec.CloudEvents != nil:
-		err = e.openCloudEvents(ctx, n, deps.Keys)
+		if err = e.openCloudEvents(ctx, n, deps.Keys); err == nil {
+			config, err = e.target.TLS(ctx, "spec.cloudEvents.tls", n.Spec.CloudEvents.TLS)
+		}
 	case n.Spec.Slack != nil:
-		err = e.openSlack(ctx, n, deps.Keys)
+		if err = e.openSlack(ctx, n, deps.Keys); err == nil {
+			config, err = e.target.TLS(ctx, "spec.slack.tls", n.Spec.Slack.TLS)
+		}
 	default:
 		err = observe.InvalidSpec("spec: one of cloudEvents and slack is required")
 	}
@@ -74,6 +80,7 @@ func Open(ctx context.Context, n *v1alpha1.Notifier, timeout time.Duration, deps
 	}
 	e.transport = &http.Transport{
 		DialContext:            deps.Dial,
+		TLSClientConfig:        config,
 		ForceAttemptHTTP2:      true,
 		MaxConnsPerHost:        1,
 		MaxResponseHeaderBytes: maxHeaderBytes,
@@ -107,7 +114,7 @@ func (e *Endpoint) openCloudEvents(ctx context.Context, n *v1alpha1.Notifier, ke
 			return observe.ReadFailed("%s: key %q of Secret %q: %v; write whsec_ and the key in base64, or the key without whsec_", field, ref.Key, ref.Name, err)
 		}
 	}
-	e.url, e.write, e.explain = target.URL, notify.CloudEvent, func(int, []byte) string { return "" }
+	e.target, e.write, e.explain = target, notify.CloudEvent, func(int, []byte) string { return "" }
 	e.header.Set("Content-Type", "application/cloudevents+json; charset=UTF-8")
 	return nil
 }
@@ -118,7 +125,7 @@ func (e *Endpoint) openSlack(ctx context.Context, n *v1alpha1.Notifier, keys obs
 	if err != nil {
 		return err
 	}
-	e.url, e.write, e.explain = target.URL, notify.Slack, explainSlack
+	e.target, e.write, e.explain = target, notify.Slack, explainSlack
 	e.header = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 	return nil
 }
@@ -134,7 +141,7 @@ func (e *Endpoint) Send(ctx context.Context, m *notify.Message) *Failure {
 	}
 	limited, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(limited, http.MethodPost, e.url.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(limited, http.MethodPost, e.target.URL.String(), bytes.NewReader(body))
 	if err != nil {
 		return &Failure{Message: e.field + ": the request cannot be made; check the URL"}
 	}
@@ -150,6 +157,7 @@ func (e *Endpoint) Send(ctx context.Context, m *notify.Message) *Failure {
 	if err != nil {
 		return &Failure{Message: e.field + ": " + e.unreachable(limited, err)}
 	}
+	e.target.Answered()
 	defer func() { _ = resp.Body.Close() }()
 	// What is read to its end leaves the connection for the next delivery.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -164,7 +172,7 @@ func (e *Endpoint) unreachable(ctx context.Context, err error) string {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Sprintf("no answer within %s (spec.timeout); check that host and port are right, and that no firewall or network policy is between", e.timeout)
 	}
-	problem, remedy := network.Explain(err)
+	problem, remedy := e.target.Explain(err)
 	// The remedies are written for those who read.
 	return strings.NewReplacer("reading goes on", "delivery goes on").Replace(problem + "; " + remedy)
 }

@@ -22,11 +22,14 @@ import (
 // secret is what no error may hold.
 const secret = "T0/B0/XyZsecret"
 
-// keys are Secrets: name and key to value, and name to the hosts that it allows.
-type keys struct{ values, allow map[string]string }
+// keys are Secrets: name and key to value, and name to the hosts that it allows; and ConfigMaps: name and key to value.
+type keys struct{ values, allow, configMaps map[string]string }
 
-func (k keys) ConfigMapKey(context.Context, string, string, string) ([]byte, time.Time, error) {
-	return nil, time.Time{}, errors.New("no ConfigMap is read")
+func (k keys) ConfigMapKey(_ context.Context, _, name, key string) ([]byte, time.Time, error) {
+	if value, ok := k.configMaps[name+"/"+key]; ok {
+		return []byte(value), time.Time{}, nil
+	}
+	return nil, time.Time{}, observe.ReferenceNotFound("ConfigMap %q is not there", name)
 }
 
 func (k keys) SecretKey(_ context.Context, _, name, key string) ([]byte, map[string]string, error) {

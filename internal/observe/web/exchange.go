@@ -80,7 +80,7 @@ func (c *Client) transmit(transport *http.Transport, req *http.Request) (*http.R
 	case err != nil:
 		return nil, err
 	case transport == c.own:
-		c.answered.Store(true)
+		c.handshake.answered.Store(true)
 	}
 	return resp, nil
 }

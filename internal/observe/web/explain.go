@@ -24,7 +24,7 @@ func (c *Client) explainAt(ctx context.Context, field string, err error) error {
 	if told := c.outOfTime(ctx, field, err); told != nil {
 		return told
 	}
-	explanations := []func(error) (string, string){c.explainClientCertificate, explainHTTP, network.Explain}
+	explanations := []func(error) (string, string){c.handshake.explain, explainHTTP, network.Explain}
 	_, redirected := errors.AsType[redirectedError](err)
 	if redirected && errors.Is(err, network.ErrAddress) {
 		return observe.AddressNotAllowed("%s: the server redirects to an address that is link-local, loopback or otherwise not one that the operator connects to; write the URL that gives the answer itself", field)

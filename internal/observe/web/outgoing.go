@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/observe/network"
 )
 
 // Target is one URL that something is sent to, and the Secrets that may be sent along. Its errors are of type
@@ -17,7 +19,8 @@ type Target struct {
 	// URL to send to.
 	URL *url.URL
 
-	keys *keyring
+	keys      *keyring
+	handshake handshake
 }
 
 // NewTarget checks a URL and the headers that go with it. Nothing is read.
@@ -37,6 +40,25 @@ func (t *Target) Headers(ctx context.Context, list []v1alpha1.HTTPHeader) (http.
 	return headers(ctx, t.keys, list)
 }
 
+// TLS reads the options that stand at a field, and returns how TLS is spoken to the target.
+func (t *Target) TLS(ctx context.Context, field string, options *v1alpha1.TLSOptions) (*tls.Config, error) {
+	own, _, err := t.handshake.tlsConfigs(ctx, t.keys, field, options)
+	return own, err
+}
+
+// Answered notes that the target has given an answer.
+func (t *Target) Answered() { t.handshake.answered.Store(true) }
+
+// Explain says why there was no answer, and what to do, without anything of the URL.
+func (t *Target) Explain(err error) (problem, remedy string) {
+	for _, explain := range []func(error) (string, string){t.handshake.explain, explainHTTP, network.Explain} {
+		if problem, remedy = explain(err); problem != "" {
+			break
+		}
+	}
+	return problem, remedy
+}
+
 // Secret returns what a key of a Secret holds that allows the target's host.
 func (t *Target) Secret(ctx context.Context, field string, ref v1alpha1.KeyReference) (string, error) {
 	return t.keys.secret(ctx, field, ref)
@@ -50,10 +72,9 @@ func SecretTarget(ctx context.Context, keys observe.KeyReader, namespace, field 
 		return nil, observe.At(field, err)
 	}
 	allowed := annotations[v1alpha1.AnnotationAllowHost]
-	notAllowed := observe.SecretNotAllowed("%s: Secret %q does not allow the host of the URL in it; to allow it, with that host in the place of HOST: %s",
-		field, ref.Name, observe.AllowCommand(namespace, ref.Name, v1alpha1.AnnotationAllowHost, allowed, "HOST"))
+	ring := &keyring{keys: keys, namespace: namespace, field: field, hiddenIn: ref.Name}
 	if strings.TrimSpace(allowed) == "" {
-		return nil, notAllowed // nor does it tell which keys it has
+		return nil, ring.hostNotAllowed(field, ref.Name, allowed) // nor does it tell which keys it has
 	}
 	if err != nil {
 		return nil, observe.At(field, err)
@@ -63,11 +84,11 @@ func SecretTarget(ctx context.Context, keys observe.KeyReader, namespace, field 
 	if err != nil || checkURL(field, text) != nil {
 		return nil, observe.ReadFailed("%s: key %q of Secret %q does not hold a URL like https://host/path; write the webhook's there, and nothing else", field, ref.Key, ref.Name)
 	}
-	o := originOf(u)
-	if !o.allowedBy(allowed) {
-		return nil, notAllowed
+	ring.origins = []origin{originOf(u)}
+	if err := ring.allowed(field, ref.Name, allowed); err != nil {
+		return nil, err
 	}
-	return &Target{URL: u, keys: &keyring{keys: keys, namespace: namespace, field: field, origins: []origin{o}}}, nil
+	return &Target{URL: u, keys: ring}, nil
 }
 
 // RetryAfter reads how long a server asks to be left alone, an hour at the most; false where it does not say.

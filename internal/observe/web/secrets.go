@@ -19,6 +19,8 @@ type keyring struct {
 	// field is the path of the provider in the spec.
 	field   string
 	origins []origin
+	// hiddenIn is the Secret that holds the URL, where the host itself is not to be shown.
+	hiddenIn string
 }
 
 // secret returns what a key of a Secret holds, without white space around it.
@@ -58,11 +60,24 @@ func (k *keyring) allowed(field, secret, list string) error {
 			missing = append(missing, o.name())
 		}
 	}
-	if len(missing) == 0 {
+	switch {
+	case len(missing) == 0:
 		return nil
+	case k.hiddenIn != "":
+		return k.hostNotAllowed(field, secret, list)
 	}
 	return observe.SecretNotAllowed("%s: Secret %q does not allow the host %s; to allow it: %s",
 		field, secret, strings.Join(missing, " and the host "), observe.AllowCommand(k.namespace, secret, v1alpha1.AnnotationAllowHost, list, missing...))
+}
+
+// hostNotAllowed says that a Secret's list lacks the host of a URL that is itself in a Secret.
+func (k *keyring) hostNotAllowed(field, secret, list string) error {
+	where := "it"
+	if secret != k.hiddenIn {
+		where = fmt.Sprintf("Secret %q", k.hiddenIn)
+	}
+	return observe.SecretNotAllowed("%s: Secret %q does not allow the host of the URL in %s; to allow it, with that host in the place of HOST: %s",
+		field, secret, where, observe.AllowCommand(k.namespace, secret, v1alpha1.AnnotationAllowHost, list, "HOST"))
 }
 
 // headers returns the headers of the spec.

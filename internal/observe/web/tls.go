@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
@@ -14,36 +15,44 @@ import (
 	"github.com/perennial-dev/perennial/internal/observe/network"
 )
 
-// tlsConfigs returns how TLS is spoken to the source's own server, and to others: those that it redirects to, and the
-// one that gives tokens. Others see no client certificate. The source's own authority is trusted there too, beside those
-// of the system: a redirect may stay in the house or lead to a public store.
-func (c *Client) tlsConfigs(ctx context.Context, keys *keyring) (own, other *tls.Config, err error) {
+// handshake is what became of the server's wish for a client certificate.
+type handshake struct {
+	// given says that there is one to send.
+	given bool
+	// asked and answered say how far any request came: to the server's asking for one, to an answer.
+	asked, answered atomic.Bool
+}
+
+// tlsConfigs returns how TLS is spoken to the server of a spec, and to others: those that it redirects to, and the one
+// that gives tokens. Others see no client certificate. The spec's own authority is trusted there too, beside those of the
+// system: a redirect may stay in the house or lead to a public store.
+func (h *handshake) tlsConfigs(ctx context.Context, keys *keyring, field string, options *v1alpha1.TLSOptions) (own, other *tls.Config, err error) {
 	own, other = &tls.Config{MinVersion: tls.VersionTLS12}, &tls.Config{MinVersion: tls.VersionTLS12}
 	certificate := &tls.Certificate{} // none
-	if options := c.config.TLS; options != nil {
+	if options != nil {
 		own.ServerName = options.ServerName
 		if ref := options.CAConfigMapRef; ref != nil {
-			if own.RootCAs, other.RootCAs, err = authorities(ctx, keys, *ref); err != nil {
+			if own.RootCAs, other.RootCAs, err = authorities(ctx, keys, field+".caConfigMapRef", *ref); err != nil {
 				return nil, nil, err
 			}
 		}
 		if ref := options.ClientCertificateSecretRef; ref != nil {
-			if certificate, err = clientCertificate(ctx, keys, ref.Name); err != nil {
+			if certificate, err = clientCertificate(ctx, keys, field+".clientCertificateSecretRef", ref.Name); err != nil {
 				return nil, nil, err
 			}
+			h.given = true
 		}
 	}
 	// The certificate is sent even if the server says that it wants one of other authorities: then it says what is wrong.
 	own.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		c.asked.Store(true)
+		h.asked.Store(true)
 		return certificate, nil
 	}
 	return own, other, nil
 }
 
 // authorities reads the certificates to trust.
-func authorities(ctx context.Context, keys *keyring, ref v1alpha1.KeyReference) (own, other *x509.CertPool, err error) {
-	field := keys.field + ".tls.caConfigMapRef"
+func authorities(ctx context.Context, keys *keyring, field string, ref v1alpha1.KeyReference) (own, other *x509.CertPool, err error) {
 	data, _, err := keys.keys.ConfigMapKey(ctx, keys.namespace, ref.Name, ref.Key)
 	if err != nil {
 		return nil, nil, observe.At(field, err)
@@ -60,8 +69,7 @@ func authorities(ctx context.Context, keys *keyring, ref v1alpha1.KeyReference) 
 }
 
 // clientCertificate reads the certificate that proves who asks, and its key.
-func clientCertificate(ctx context.Context, keys *keyring, secret string) (*tls.Certificate, error) {
-	field := keys.field + ".tls.clientCertificateSecretRef"
+func clientCertificate(ctx context.Context, keys *keyring, field, secret string) (*tls.Certificate, error) {
 	certPEM, err := keys.secret(ctx, field, v1alpha1.KeyReference{Name: secret, Key: "tls.crt"})
 	if err != nil {
 		return nil, err
@@ -78,11 +86,11 @@ func clientCertificate(ctx context.Context, keys *keyring, secret string) (*tls.
 	return &certificate, nil
 }
 
-// explainClientCertificate describes the end of a connection on which the server asked for a client certificate and
+// explain describes the end of a connection on which the server asked for a client certificate and
 // gave no answer. With TLS 1.3 the server says what it does not like only when the client has begun to speak, so that
 // this is heard at times and at others is not: both are told in the same words.
-func (c *Client) explainClientCertificate(err error) (problem, remedy string) {
-	if !c.asked.Load() || c.answered.Load() {
+func (h *handshake) explain(err error) (problem, remedy string) {
+	if !h.asked.Load() || h.answered.Load() {
 		return "", ""
 	}
 	said, _ := network.Explain(err)
@@ -91,7 +99,7 @@ func (c *Client) explainClientCertificate(err error) (problem, remedy string) {
 	switch {
 	case !hungUp && !strings.Contains(said, "client certificate"):
 		return "", ""
-	case c.config.TLS == nil || c.config.TLS.ClientCertificateSecretRef == nil:
+	case !h.given:
 		return "TLS: the server asked for a client certificate, got none, and closed the connection", "give one with tls.clientCertificateSecretRef"
 	}
 	return "TLS: the server asked for a client certificate, got the one of the Secret, and closed the connection",

@@ -44,9 +44,9 @@ type Client struct {
 	tokens     oauth2.TokenSource
 	own, other *http.Transport
 
-	// connected, asked and answered say how far any request came: to a connection, to the server's asking for a client
-	// certificate, to an answer.
-	connected, asked, answered atomic.Bool
+	// connected says that there was a connection.
+	connected atomic.Bool
+	handshake handshake
 
 	bytes atomic.Int64
 	waits atomic.Int32
@@ -63,7 +63,7 @@ func New(ctx context.Context, ds *v1alpha1.DataSource, deps observe.Dependencies
 	}
 	c := &Client{ds: ds, config: config, budget: budget, origin: originOf(u)}
 	keys := &keyring{keys: deps.Keys, namespace: ds.Namespace, field: config.Field, origins: []origin{c.origin}}
-	own, other, err := c.tlsConfigs(ctx, keys)
+	own, other, err := c.handshake.tlsConfigs(ctx, keys, config.Field+".tls", config.TLS)
 	if err != nil {
 		return nil, err
 	}
