@@ -143,7 +143,7 @@ type PlaybookSpec struct {
 
 	// historyLimit is how many finished runs of this playbook are kept for each account, with their tasks; 3 if unset.
 	// Older ones are deleted, a day after their start at the earliest, once every notifier has what it is to be told of
-	// them, or a week after their end. A deleted run changes nothing that starts.
+	// them, or has given it up, or 31 days after their end. A deleted run changes nothing that starts.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100

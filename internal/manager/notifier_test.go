@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/notify"
@@ -334,6 +335,49 @@ func TestAReceiverOfACompanysOwnAuthority(t *testing.T) {
 	w.pass(2 * time.Minute)
 	w.getsAll(r, acmeFalls[0])
 	w.notifierIs("all", "is ready", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
+}
+
+// TestAFinishedRunStaysUntilItWasToldOf keeps what the history would let go while a receiver is down, for as long as the
+// notifier tries: not as many days as it would try by default, and not longer.
+func TestAFinishedRunStaysUntilItWasToldOf(t *testing.T) {
+	w := newWorld(t)
+	back, never := newReceiver(t), newReceiver(t)
+	down := func(delivery) int { return http.StatusServiceUnavailable }
+	back.answers(down)
+	never.answers(down)
+	w.apply(back.notifier("back", "  events: [TaskDone]\n  giveUpAfter: 30d"))
+	w.apply(never.notifier("never", "  events: [RunStarted, TaskDone]\n  giveUpAfter: 10d"))
+	for _, name := range []string{"back", "never"} {
+		w.notifierIs(name, "can be used", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
+	}
+	w.acmeHealthy()
+	w.patch(&v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "pursue"}}, `{"spec": {"historyLimit": 0}}`)
+	w.pass(time.Minute)
+	w.setUsage("acme,30,ok")
+	w.finish(w.taskIs("triage", "is open", func(task *v1alpha1.Task) bool { return task.Status.State == v1alpha1.TaskOpen }), `{"spec":{"state":"Done","outcome":"RealDrop"}}`)
+	w.holds("back", "TaskDone of triage")
+	w.holds("never", "RunStarted of run", "TaskDone of triage")
+	w.pass(9 * 24 * time.Hour)
+	w.quiet()
+	w.holds("back", "TaskDone of triage")
+	w.holds("never", "RunStarted of run", "TaskDone of triage")
+	w.pass(24 * time.Hour)
+	w.notifierIs("never", "has given up", func(s *v1alpha1.NotifierStatus) bool { return s.Dropped == 2 })
+	w.holds("never")
+	w.quiet()
+	w.holds("back", "TaskDone of triage") // an event of a task alone keeps its run
+	back.answers(nil)
+	w.pass(10 * time.Minute)
+	w.getsAll(back, "task.done triage")
+	w.until("the run and its task are gone", func() error {
+		for _, list := range []client.ObjectList{&v1alpha1.PlaybookRunList{}, &v1alpha1.TaskList{}} {
+			if n, err := w.count(list); err != nil || n != 0 {
+				return fmt.Errorf("%d are left of %T, %v", n, list, err)
+			}
+		}
+		return nil
+	})
+	w.notifierIs("back", "dropped nothing", func(s *v1alpha1.NotifierStatus) bool { return s.Dropped == 0 })
 }
 
 // TestARedirectIsNotFollowed is about where events, and the credentials with them, must not go.

@@ -80,14 +80,14 @@ func medianDays(times []time.Duration) string {
 }
 
 // How long a finished run is kept at least, so that the limit of a day counts it, and how long it is kept at most for
-// events that nobody takes.
+// events that nobody takes: a day longer than a notifier may try, so that what it gives up is counted first.
 const (
 	keepAtLeast = 24 * time.Hour
-	keepForNews = 7 * 24 * time.Hour
+	keepForNews = 31 * 24 * time.Hour
 )
 
 // Expired returns the finished runs of a playbook that need not be kept: those beyond the newest limit ones of each
-// account, if they began more than a day ago. A run with news waits for those to be delivered, for a week after its end
+// account, if they began more than a day ago. A run with news waits for those to be delivered, for 31 days after its end
 // at most. next is the moment at which another one expires by itself; zero is never.
 func Expired(runs []v1alpha1.PlaybookRun, limit int, news func(*v1alpha1.PlaybookRun) bool, now time.Time) (expired []*v1alpha1.PlaybookRun, next time.Time) {
 	finished := map[string][]*v1alpha1.PlaybookRun{}

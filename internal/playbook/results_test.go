@@ -102,8 +102,8 @@ func TestExpired(t *testing.T) {
 		"a limit of nothing keeps what is open":  {0, none, noon.AddDate(0, 0, 30), []string{"acme-0", "acme-1", "acme-2", "acme-3", "acme-4", "beta-0"}, time.Time{}},
 		"a run is kept for a day from its start": {4, none, noon.Add(23 * time.Hour), nil, noon.Add(24 * time.Hour)},
 		"and no longer":                          {4, none, noon.Add(24 * time.Hour), []string{"acme-0"}, time.Time{}},
-		"a run with news waits":                  {4, all, noon.AddDate(0, 0, 7), nil, noon.AddDate(0, 0, 8)},
-		"but for a week after its end at most":   {4, all, noon.AddDate(0, 0, 8), []string{"acme-0"}, time.Time{}},
+		"a run with news waits":                  {4, all, noon.AddDate(0, 0, 30), nil, noon.AddDate(0, 0, 32)},
+		"but for 31 days after its end at most":  {4, all, noon.AddDate(0, 0, 32), []string{"acme-0"}, time.Time{}},
 		"fewer than the limit are all kept":      {9, none, noon.AddDate(1, 0, 0), nil, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
