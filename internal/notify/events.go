@@ -25,8 +25,7 @@ type Event struct {
 // TaskEvents returns what happened to a task between two of its statuses.
 func TaskEvents(before, after *v1alpha1.TaskStatus) []Event {
 	var events []Event
-	atWork := after.State == v1alpha1.TaskOpen || after.State == v1alpha1.TaskInProgress
-	if atWork && before.OpenedTime == nil && after.OpenedTime != nil {
+	if playbook.AtWork(after.State) && before.OpenedTime == nil && after.OpenedTime != nil {
 		events = append(events, Event{Type: v1alpha1.EventTaskOpened})
 	}
 	if !isOverdue(before) && isOverdue(after) {

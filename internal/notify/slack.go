@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/playbook"
 )
 
 // Bounds of Slack's messages, in characters.
@@ -66,7 +67,7 @@ func Slack(m *Message) ([]byte, error) {
 	if description := strings.TrimSpace(task.Description); description != "" {
 		out.Blocks = append(out.Blocks, section(slackEscape(description, maxSlackDetails)))
 	}
-	if open(task.State) {
+	if playbook.AtWork(task.State) {
 		out.Blocks = append(out.Blocks, section(howToClose(m.Namespace, task)))
 	}
 	return json.Marshal(out)
@@ -150,10 +151,6 @@ func thousands(n int64) string {
 	groups = append(groups, digits)
 	slices.Reverse(groups)
 	return strings.Join(groups, ",")
-}
-
-func open(state v1alpha1.TaskState) bool {
-	return state == v1alpha1.TaskOpen || state == v1alpha1.TaskInProgress || state == v1alpha1.TaskSnoozed
 }
 
 // howToClose is the command that closes a task. Names and outcomes have no characters that a shell or Slack would read.
