@@ -317,9 +317,10 @@ func TestAnObjectThatHasNoRoomSaysSo(t *testing.T) {
 	s := newSink(t, func(string) int { return http.StatusBadGateway })
 	r, c, _ := deliverer(s.URL, 1)
 	task := &c.tasks[0]
-	for i := range 7 {
+	others := []v1alpha1.EventType{"TaskOverdue", "TaskEscalated", "RunStarted", "RunResolved", "HealthChanged", "AccountChurned", "ContractChanged"}
+	for i, other := range others {
 		task.Status.Undelivered = append(task.Status.Undelivered, v1alpha1.UndeliveredEvent{
-			Type: v1alpha1.EventTaskOverdue, Time: metav1.NewTime(deliveryTime.Add(time.Duration(i) * time.Second)), Notifiers: []string{"all"},
+			Type: other, Time: metav1.NewTime(deliveryTime.Add(time.Duration(i) * time.Second)), Notifiers: []string{"all"},
 		})
 	}
 	before := task.Status.DeepCopy()

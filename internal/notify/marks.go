@@ -51,13 +51,12 @@ func Mark(marks []v1alpha1.UndeliveredEvent, events []Wanted, now time.Time) (al
 			if slices.ContainsFunc(all, func(m v1alpha1.UndeliveredEvent) bool { return same(&m, &mark) }) {
 				continue // it happened twice in one second
 			}
-			if len(all) >= maxMarks {
+			if all = append(all, mark); len(all) > maxMarks {
 				var gone *v1alpha1.UndeliveredEvent
-				if all, gone = makeRoom(all, &mark); gone != nil {
+				if all, gone = makeRoom(all); gone != nil {
 					dropped = append(dropped, *gone)
 				}
 			}
-			all = append(all, mark)
 		}
 	}
 	return all, dropped
@@ -68,17 +67,22 @@ func same(a, b *v1alpha1.UndeliveredEvent) bool {
 	return a.Type == b.Type && a.Time.Equal(&b.Time) && a.Detail == b.Detail && slices.Equal(a.Notifiers, b.Notifiers)
 }
 
-// makeRoom takes a mark away for a new one: one that the new one can tell of too, or the oldest, which is returned.
-func makeRoom(marks []v1alpha1.UndeliveredEvent, mark *v1alpha1.UndeliveredEvent) (left []v1alpha1.UndeliveredEvent, gone *v1alpha1.UndeliveredEvent) {
+// makeRoom takes a mark away: the first of which a later one of the same type and for the same notifiers can tell too, or
+// the oldest, which is returned. Where one of two receivers is down the marks are not all for the same notifiers: those
+// that wait for it are still told together.
+func makeRoom(marks []v1alpha1.UndeliveredEvent) (left []v1alpha1.UndeliveredEvent, gone *v1alpha1.UndeliveredEvent) {
 	for i := range marks {
 		old := &marks[i]
-		if old.Type != mark.Type || !slices.Equal(old.Notifiers, mark.Notifiers) {
-			continue
+		for j := range marks[i+1:] {
+			later := &marks[i+1+j]
+			if old.Type != later.Type || !slices.Equal(old.Notifiers, later.Notifiers) {
+				continue
+			}
+			if old.Detail != "" && old.Detail != later.Detail {
+				later.Detail = Shorten(old.Detail+"; "+later.Detail, maxDetail)
+			}
+			return slices.Delete(marks, i, i+1), nil
 		}
-		if old.Detail != "" && old.Detail != mark.Detail {
-			mark.Detail = Shorten(old.Detail+"; "+mark.Detail, maxDetail)
-		}
-		return slices.Delete(marks, i, i+1), nil
 	}
 	first := marks[0]
 	return slices.Delete(marks, 0, 1), &first

@@ -35,6 +35,7 @@ func TestMark(t *testing.T) {
 		return marks
 	}
 	eight := full("RunStarted", "TaskOpened", "TaskOverdue", "TaskEscalated", "TaskDone", "RunResolved", "AccountChurned", "HealthChanged")
+	oneDown := full("RunStarted", "HealthChanged", "HealthChanged", "TaskOpened", "TaskOverdue", "TaskEscalated", "TaskDone", "RunResolved")
 	var many []string
 	for i := range 20 {
 		many = append(many, fmt.Sprintf("n%02d", i))
@@ -45,12 +46,16 @@ func TestMark(t *testing.T) {
 		want    []string
 		dropped []string
 	}{
-		"nothing":                                 {full("RunStarted"), nil, []string{"RunStarted 0 for x"}, nil},
-		"one for two":                             {nil, wants("TaskDone", "", "y", "x"), []string{"TaskDone for x,y"}, nil},
-		"one for many":                            {nil, wants("TaskDone", "", many...), []string{"TaskDone for " + strings.Join(many[:16], ","), "TaskDone for " + strings.Join(many[16:], ",")}, nil},
-		"twice at once":                           {nil, append(wants("TaskDone", "", "x"), wants("TaskDone", "", "x")...), []string{"TaskDone for x"}, nil},
-		"no room, and none of its type":           {eight, wants("ContractChanged", "new", "x"), append(show(eight[1:]), "ContractChanged new for x"), []string{"RunStarted 0 for x"}},
-		"no room, and one of its type":            {eight, wants("HealthChanged", "new", "x"), append(show(eight[:7]), "HealthChanged 7; new for x"), nil},
+		"nothing":                       {full("RunStarted"), nil, []string{"RunStarted 0 for x"}, nil},
+		"one for two":                   {nil, wants("TaskDone", "", "y", "x"), []string{"TaskDone for x,y"}, nil},
+		"one for many":                  {nil, wants("TaskDone", "", many...), []string{"TaskDone for " + strings.Join(many[:16], ","), "TaskDone for " + strings.Join(many[16:], ",")}, nil},
+		"twice at once":                 {nil, append(wants("TaskDone", "", "x"), wants("TaskDone", "", "x")...), []string{"TaskDone for x"}, nil},
+		"no room, and none of its type": {eight, wants("ContractChanged", "new", "x"), append(show(eight[1:]), "ContractChanged new for x"), []string{"RunStarted 0 for x"}},
+		"no room, and one of its type":  {eight, wants("HealthChanged", "new", "x"), append(show(eight[:7]), "HealthChanged 7; new for x"), nil},
+		"no room, and two of a type for others": {
+			oneDown, wants("HealthChanged", "new", "x", "y"),
+			append([]string{"RunStarted 0 for x", "HealthChanged 1; 2 for x"}, append(show(oneDown[3:]), "HealthChanged new for x,y")...), nil,
+		},
 		"no room, and one of its type for others": {eight, wants("HealthChanged", "new", "y"), append(show(eight[1:]), "HealthChanged new for y"), []string{"RunStarted 0 for x"}},
 	}
 	for name, test := range tests {
