@@ -97,7 +97,11 @@ const (
 func (e *Endpoint) openCloudEvents(ctx context.Context, n *v1alpha1.Notifier, keys observe.KeyReader) error {
 	to := n.Spec.CloudEvents
 	e.field = "spec.cloudEvents.url"
-	target, err := web.NewTarget(keys, n.Namespace, web.Config{Field: "spec.cloudEvents", URL: string(to.URL), Headers: to.Headers})
+	reserved := []string{"Content-Type"}
+	if to.SigningSecretRef != nil {
+		reserved = append(reserved, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
+	}
+	target, err := web.NewTarget(keys, n.Namespace, web.Config{Field: "spec.cloudEvents", URL: string(to.URL), Headers: to.Headers, Reserved: reserved})
 	if err != nil {
 		return err
 	}
@@ -146,7 +150,9 @@ func (e *Endpoint) Send(ctx context.Context, m *notify.Message) *Failure {
 		return &Failure{Message: e.field + ": the request cannot be made; check the URL"}
 	}
 	req.Header = e.header.Clone()
-	req.Header.Set("User-Agent", "perennial")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "perennial")
+	}
 	if e.key != nil {
 		for name, text := range notify.Sign(e.key, m.ID.String(), e.now(), body) {
 			req.Header.Set(name, text)

@@ -79,7 +79,7 @@ func checkHeaders(config Config) error {
 		switch {
 		case !isHeaderName(h.Name):
 			return observe.InvalidSpec("%s.headers[%d].name: a name is letters, digits and hyphens", config.Field, i)
-		case slices.Contains(managed, name):
+		case slices.Contains(managed, name), slices.Contains(config.Reserved, name):
 			return observe.InvalidSpec("%s: the operator sets this header itself; leave it out", field)
 		case name == "Authorization" && config.Auth != nil:
 			return observe.InvalidSpec("%s: auth sets this header too; leave one of them out", field)

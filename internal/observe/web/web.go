@@ -28,6 +28,8 @@ type Config struct {
 	Headers []v1alpha1.HTTPHeader
 	Auth    *v1alpha1.HTTPAuth
 	TLS     *v1alpha1.TLSOptions
+	// Reserved are further headers, in canonical form, that the operator sets itself.
+	Reserved []string
 }
 
 // Client asks one source's server, for one read. It is an http.RoundTripper for those who need one, and may be used by
