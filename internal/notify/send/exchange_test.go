@@ -1,7 +1,10 @@
 package send
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +14,44 @@ import (
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
 )
+
+// TestAReceiverThatClosesItsConnectionsEarly answers, and closes the connection when the next request comes on it: an idle
+// connection whose time was over in this moment. That is no receiver which is down, and the event may come twice.
+func TestAReceiverThatClosesItsConnectionsEarly(t *testing.T) {
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go answerOnce(conn)
+		}
+	}()
+	e := slackTo(t, "http://"+listener.Addr().String())
+	for i := range 3 {
+		if f := e.Send(t.Context(), message()); f != nil {
+			t.Errorf("delivery %d: %s", i, f.Message)
+		}
+	}
+}
+
+// answerOnce takes one request of a connection, and hangs up over the second.
+func answerOnce(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	req, err := http.ReadRequest(in)
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, req.Body)
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	_, _ = in.ReadByte()
+}
 
 // toEvents is a notifier with these headers.
 func toEvents(url string, headers ...v1alpha1.HTTPHeader) *v1alpha1.Notifier {

@@ -153,6 +153,10 @@ func (e *Endpoint) Send(ctx context.Context, m *notify.Message) *Failure {
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", "perennial")
 	}
+	if req.Header.Get("X-Idempotency-Key") == "" {
+		// Not sent: it lets the transport try again at once where the receiver has closed a connection that was kept for it.
+		req.Header["X-Idempotency-Key"] = nil
+	}
 	if e.key != nil {
 		for name, text := range notify.Sign(e.key, m.ID.String(), e.now(), body) {
 			req.Header.Set(name, text)
