@@ -103,9 +103,7 @@ func describeFault(m *model) string {
 		text = at.Field + ": " + at.Detail // The value is in the model, and may be long.
 	}
 	text, _, _ = strings.Cut(text, "\n")
-	if characters := []rune(text); len(characters) > maxFault {
-		text = string(characters[:maxFault]) + "..."
-	}
+	text = value.Shorten(text, maxFault)
 	if more := len(faults) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more: kubectl describe hsm %s)", more, m.Name)
 	}

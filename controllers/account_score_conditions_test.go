@@ -33,7 +33,7 @@ func TestAFaultIsOneShortLine(t *testing.T) {
 			"spec.rules[odd].when: a (and 2 more: kubectl describe hsm standard)",
 		},
 		"cut where it is long, between two characters": {
-			errors.New(strings.Repeat("ä", 400)), strings.Repeat("ä", 300) + "...",
+			errors.New(strings.Repeat("ä", 400)), strings.Repeat("ä", 297) + "...",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

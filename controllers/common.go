@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // conditions changes the conditions of one object. LastTransitionTime moves only with a condition's status.
@@ -36,7 +37,7 @@ const maxMessage = 8192
 // set writes one condition.
 func (c conditions) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(c.list, metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: cutText(message, maxMessage),
+		Type: conditionType, Status: status, Reason: reason, Message: value.Shorten(message, maxMessage),
 		ObservedGeneration: c.generation, LastTransitionTime: metav1.NewTime(c.now.Truncate(time.Second)),
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // readSize is what one read is compared with the one before by.
@@ -163,7 +164,7 @@ func (r *DataSourceReconciler) match(ctx context.Context, p *sourcePass, s *obse
 		}
 		m.unmatchedRows += int64(s.KeyRows(id))
 		if showIDs && len(m.unmatchedKeys) < maxUnmatchedKeys {
-			m.unmatchedKeys = append(m.unmatchedKeys, cutText(id, maxUnmatchedKey))
+			m.unmatchedKeys = append(m.unmatchedKeys, value.Shorten(id, maxUnmatchedKey))
 		}
 	}
 	m.accounts = int32(min(len(accounts), math.MaxInt32))

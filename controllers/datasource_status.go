@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Bounds of what a status shows.
@@ -64,7 +64,7 @@ func (p *sourcePass) accepted(s *observe.Snapshot) {
 	status.Rows, status.Metrics, status.ReadDigest = int64(s.Rows()), s.Counts(), readDigest(&p.ds.Spec)
 	status.RejectedValues, status.RejectedExamples = s.RejectedValues(), slices.Clone(s.RejectedExamples())
 	reason, warnings := warningsOf(s)
-	c.setIf(warnings != "", v1alpha1.ConditionWarnings, reason, cutText(warnings, maxSourceErrorLen))
+	c.setIf(warnings != "", v1alpha1.ConditionWarnings, reason, value.Shorten(warnings, maxSourceErrorLen))
 	p.memory.accepted = acceptedRead{digest: status.ReadDigest, time: s.ReadTime(), size: readSize{rows: status.Rows, values: status.Metrics}}
 	p.memory.offered = nil
 }
@@ -91,7 +91,7 @@ func warningsOf(s *observe.Snapshot) (reason, message string) {
 func (p *sourcePass) failed(err *observe.Error) {
 	wasRead := p.readAtThisGeneration()
 	p.acknowledge()
-	message := cutText(err.Message, maxSourceErrorLen)
+	message := value.Shorten(err.Message, maxSourceErrorLen)
 	p.ds.Status.LastError = message
 	if last := p.memory.accepted; !last.time.IsZero() {
 		p.ds.Status.LastReadTime = &metav1.Time{Time: last.time} // it may not have been written yet
@@ -209,15 +209,3 @@ func (r *DataSourceReconciler) tell(ds *v1alpha1.DataSource, before *v1alpha1.Da
 
 // sortedNames returns the names of a set.
 func sortedNames(set map[string]struct{}) []string { return slices.Sorted(maps.Keys(set)) }
-
-// cutText shortens text to a number of bytes without breaking a character.
-func cutText(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
-}

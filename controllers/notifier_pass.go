@@ -15,6 +15,7 @@ import (
 	"github.com/perennial-dev/perennial/internal/notify"
 	"github.com/perennial-dev/perennial/internal/notify/send"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // notifierMemory is what is remembered of one notifier between two passes. All of it may be lost: then things are tried
@@ -223,5 +224,5 @@ func (p *notifierPass) unusable(err *observe.Error) {
 	case v1alpha1.ReasonReadFailed:
 		reason = v1alpha1.ReasonDependencyUnavailable
 	}
-	p.conditions().reconciling(reason, cutText(err.Message, maxSourceErrorLen))
+	p.conditions().reconciling(reason, value.Shorten(err.Message, maxSourceErrorLen))
 }

@@ -26,7 +26,7 @@ func (p *notifierPass) conditions() conditions {
 // stalled says that the notifier's spec cannot work.
 func (p *notifierPass) stalled(message string) {
 	p.memory.next = time.Time{}
-	p.conditions().stalled(v1alpha1.ReasonInvalidSpec, cutText(message, maxSourceErrorLen))
+	p.conditions().stalled(v1alpha1.ReasonInvalidSpec, value.Shorten(message, maxSourceErrorLen))
 }
 
 // suspended says that nothing is delivered because the spec says so.
@@ -46,7 +46,7 @@ const dropsNote = "; events were given up, see status.dropped"
 // unavailable says why the latest delivery did not succeed. That events were given up stays said until one succeeds.
 func (p *notifierPass) unavailable(message string) {
 	reason := v1alpha1.ReasonDeliveryFailed
-	message = cutText(message, maxSourceErrorLen)
+	message = value.Shorten(message, maxSourceErrorLen)
 	if is := p.available(); is != nil && is.Status == metav1.ConditionFalse && is.Reason == v1alpha1.ReasonEventsDropped {
 		reason, message = is.Reason, message+dropsNote
 	}

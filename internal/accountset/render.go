@@ -62,7 +62,7 @@ func (t *Template) keys(rows []SourceRow, vars *expr.Vars) rendered {
 		case len(key) > maxKeyLength:
 			out.rejected = append(out.rejected, rejection(key, fmt.Sprintf("%s: longer than %d bytes", t.key.path, maxKeyLength)))
 		case seen:
-			out.rejected = append(out.rejected, rejection(key, "another row has the same key; the one with the id "+quoted(short(before))+" is used"))
+			out.rejected = append(out.rejected, rejection(key, "another row has the same key; the one with the id "+quoted(value.Shorten(before, maxShownKey))+" is used"))
 		default:
 			first[key] = source.ID
 			out.rows = append(out.rows, row{key: key, values: source.Values, unreadable: source.Unreadable})
@@ -71,18 +71,12 @@ func (t *Template) keys(rows []SourceRow, vars *expr.Vars) rendered {
 	return out
 }
 
+// maxShownKey is how much of a key a status shows, in characters.
+const maxShownKey = 128
+
 // rejection is a rejected row as a status shows it.
 func rejection(key, reason string) v1alpha1.RejectedRow {
-	return v1alpha1.RejectedRow{Key: short(key), Reason: reason}
-}
-
-// short cuts a key to what a status shows.
-func short(s string) string {
-	const limit = 128
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "") + "..."
+	return v1alpha1.RejectedRow{Key: value.Shorten(key, maxShownKey), Reason: reason}
 }
 
 // unreadable says which of a row's columns cannot be used, where the template reads one of them; empty where none is. An

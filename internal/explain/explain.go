@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // NotFoundError is about a name that there is nothing of, with names that are close to it.
@@ -109,10 +111,5 @@ func counted[N ~int | ~int32 | ~int64](n N, one string) string {
 
 // abridge cuts a text to a number of characters, and shows that it did.
 func abridge(s string, characters int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	runes := []rune(s)
-	if len(runes) <= characters {
-		return s
-	}
-	return string(runes[:characters]) + "..."
+	return value.Shorten(strings.Join(strings.Fields(s), " "), characters)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // part is a piece of a text: either as it stands, or an expression from between ${ and }.
@@ -124,9 +126,5 @@ func isWord(c byte) bool {
 // shorten makes one short line of a text, for an error message.
 func shorten(s string) string {
 	const most = 60
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return s
+	return value.Shorten(strings.Join(strings.Fields(s), " "), most)
 }

@@ -40,7 +40,7 @@ func TestRender(t *testing.T) {
 		"a number without end":                 {"${double('Infinity')}", "<no value>", []string{"${double('Infinity')}: not a finite number"}},
 		"a literal brace":                      {"$${x} costs $5", "${x} costs $5", nil},
 		"braces and quotes in an expression":   {"a${ {'}': \"}\\\"\"}['}'] }b", "a}\"b", nil},
-		"long expressions are cut in messages": {"${outcomes.call == '" + strings.Repeat("x", 60) + "'}", "<no value>", []string{"${outcomes.call == '" + strings.Repeat("x", 42) + "...}: outcomes['call'] has no value"}},
+		"long expressions are cut in messages": {"${outcomes.call == '" + strings.Repeat("x", 60) + "'}", "<no value>", []string{"${outcomes.call == '" + strings.Repeat("x", 39) + "...}: outcomes['call'] has no value"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := CompileText(ContextStep, c.text)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // near returns the one of some words that a misspelt one most likely means; empty where none is near.
@@ -92,11 +94,7 @@ func shorten(s string) string { return clip(s, longestValue) }
 
 // clip makes one line of a text, and cuts it off where it is too long.
 func clip(s string, most int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return s
+	return value.Shorten(strings.Join(strings.Fields(s), " "), most)
 }
 
 // union returns the words of all lists, sorted.

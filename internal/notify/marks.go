@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Bounds of what an object's status holds of its undelivered events.
@@ -46,7 +46,7 @@ func Mark(marks []v1alpha1.UndeliveredEvent, events []Wanted, now time.Time) (al
 	for _, e := range events {
 		for names := range slices.Chunk(slices.Sorted(slices.Values(e.Notifiers)), maxNotifiers) {
 			mark := v1alpha1.UndeliveredEvent{
-				Type: e.Type, Time: metav1.NewTime(now.UTC().Truncate(time.Second)), Detail: Shorten(e.Detail, maxDetail), Notifiers: slices.Clone(names),
+				Type: e.Type, Time: metav1.NewTime(now.UTC().Truncate(time.Second)), Detail: value.Shorten(e.Detail, maxDetail), Notifiers: slices.Clone(names),
 			}
 			if slices.ContainsFunc(all, func(m v1alpha1.UndeliveredEvent) bool { return same(&m, &mark) }) {
 				continue // it happened twice in one second
@@ -79,7 +79,7 @@ func makeRoom(marks []v1alpha1.UndeliveredEvent) (left []v1alpha1.UndeliveredEve
 				continue
 			}
 			if old.Detail != "" && old.Detail != later.Detail {
-				later.Detail = Shorten(old.Detail+"; "+later.Detail, maxDetail)
+				later.Detail = value.Shorten(old.Detail+"; "+later.Detail, maxDetail)
 			}
 			return slices.Delete(marks, i, i+1), nil
 		}
@@ -99,12 +99,4 @@ func Unmark(uid types.UID, marks []v1alpha1.UndeliveredEvent, done func(notifier
 		}
 	}
 	return left
-}
-
-// Shorten cuts text to a number of characters, and shows that it did.
-func Shorten(text string, limit int) string {
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-3]) + "..."
 }

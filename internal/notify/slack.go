@@ -11,6 +11,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Bounds of Slack's messages, in characters.
@@ -172,7 +173,7 @@ func section(text string) slackBlock {
 }
 
 func mrkdwn(text string, limit int) slackText {
-	return slackText{Type: "mrkdwn", Text: Shorten(text, limit), Verbatim: true}
+	return slackText{Type: "mrkdwn", Text: value.Shorten(text, limit), Verbatim: true}
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

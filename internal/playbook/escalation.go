@@ -77,7 +77,7 @@ func (p *planner) stageAssignee(stage *v1alpha1.EscalationStage) (string, error)
 	if len(errs) > 0 {
 		return "", errs[0]
 	}
-	return shorten(strings.TrimSpace(rendered), maxAssignee), nil
+	return value.Shorten(strings.TrimSpace(rendered), maxAssignee), nil
 }
 
 // escalatedAssignee is whom the stages gave the task; empty where they gave it to nobody, or a person has since said
@@ -138,7 +138,7 @@ func (p *planner) whose(s *v1alpha1.PlaybookStep) string {
 	if text = strings.TrimSpace(text); len(errs) > 0 || text == "" {
 		return p.account.Spec.Owner
 	}
-	return shorten(text, maxAssignee)
+	return value.Shorten(text, maxAssignee)
 }
 
 // follows reports whether what reads so reads the account and nothing else: whom it names changes with the account alone.

@@ -157,7 +157,7 @@ func TestTheInputOfATask(t *testing.T) {
 	plan := j.carryOut()
 	want := map[string]v1alpha1.TaskInput{
 		"template": "winback", "customer": v1alpha1.TaskInput(j.view.Account.Spec.DisplayName), "wau": "<no value>", "empty": "",
-		"old": "${account.nickname}", "long": v1alpha1.TaskInput(j.view.Account.Spec.DisplayName + "ää"),
+		"old": "${account.nickname}", "long": v1alpha1.TaskInput(strings.Repeat("ö", 4093) + "..."),
 	}
 	same(t, "input", want, j.task("call").Spec.Input)
 	if len(plan.TextErrors) != 2 || !strings.HasPrefix(plan.TextErrors[0], "steps[call].input[old]: ") || !strings.HasPrefix(plan.TextErrors[1], "steps[call].input[wau]: ") {

@@ -88,7 +88,7 @@ func TestTextsThatGiveNothingLoseNoTask(t *testing.T) {
 			[]string{"steps[call].title: ", "steps[call].assignee: "},
 		},
 		"a long title is cut": {
-			v1alpha1.PlaybookStep{Title: strings.Repeat("ä", 600)}, strings.Repeat("ä", 512), "", "jo@example.com", nil,
+			v1alpha1.PlaybookStep{Title: strings.Repeat("ä", 600)}, strings.Repeat("ä", 509) + "...", "", "jo@example.com", nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

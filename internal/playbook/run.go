@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // NewRun makes the run of an episode that is Due: named after the account, the playbook and the episode, owned by the
@@ -50,7 +51,7 @@ func (p *Playbook) newRun(v View, sequence int64, trigger, reason string) *v1alp
 			PlaybookGeneration: p.generation,
 			Sequence:           sequence,
 			Trigger:            trigger,
-			Reason:             shorten(reason, 512),
+			Reason:             value.Shorten(reason, 512),
 			OnResolve:          p.onResolve,
 			Calendar:           p.calendar.DeepCopy(),
 		},

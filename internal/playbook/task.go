@@ -59,13 +59,13 @@ func (p *planner) newTask(s *v1alpha1.PlaybookStep, parts []stepPart) *v1alpha1.
 // title is the task's title in one line; the step's name where the text gives nothing.
 func (p *planner) title(s *v1alpha1.PlaybookStep, parts []stepPart) string {
 	text, _ := p.render(s, parts, fieldTitle, s.Title)
-	return shorten(cmp.Or(strings.Join(strings.Fields(text), " "), string(s.Name)), maxTitle)
+	return value.Shorten(cmp.Or(strings.Join(strings.Fields(text), " "), string(s.Name)), maxTitle)
 }
 
 // description is the task's description.
 func (p *planner) description(s *v1alpha1.PlaybookStep, parts []stepPart) string {
 	text, _ := p.render(s, parts, fieldDescription, s.Description)
-	return shorten(text, maxDescription)
+	return value.Shorten(text, maxDescription)
 }
 
 // assignee is who the task goes to from the beginning; empty where that follows the account: the status says who has it
@@ -76,7 +76,7 @@ func (p *planner) assignee(s *v1alpha1.PlaybookStep, parts []stepPart) string {
 	if !ok || i < 0 || follows(parts[i].reads) {
 		return ""
 	}
-	return shorten(strings.TrimSpace(text), maxAssignee)
+	return value.Shorten(strings.TrimSpace(text), maxAssignee)
 }
 
 // input is the task's input.
@@ -87,7 +87,7 @@ func (p *planner) input(s *v1alpha1.PlaybookStep, parts []stepPart) map[string]v
 	input := map[string]v1alpha1.TaskInput{}
 	for _, key := range slices.Sorted(maps.Keys(s.Input)) {
 		text, _ := p.render(s, parts, inputField(key), string(s.Input[key]))
-		input[key] = v1alpha1.TaskInput(shorten(text, maxInput))
+		input[key] = v1alpha1.TaskInput(value.Shorten(text, maxInput))
 	}
 	return input
 }

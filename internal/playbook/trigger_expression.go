@@ -26,7 +26,7 @@ func (c *compiler) expression(path *field.Path, e v1alpha1.Expression) (conditio
 		c.invalid(path, field.OmitValueType{}, err.Error())
 		return nil, nil
 	}
-	return expressionCondition(program, abridge(strings.Join(strings.Fields(string(e)), " "), maxShownExpression)), program.Reads().Metrics
+	return expressionCondition(program, value.Shorten(strings.Join(strings.Fields(string(e)), " "), maxShownExpression)), program.Reads().Metrics
 }
 
 // expressionCondition holds while an expression is true. It is judged only where all that it reads is known now.
@@ -130,15 +130,7 @@ func expressionReads(reads expr.Reads, v View, vars *expr.Vars) []v1alpha1.Named
 func shownValues(values []v1alpha1.NamedValue) string {
 	parts := make([]string, len(values))
 	for i, val := range values {
-		parts[i] = val.Name + " " + abridge(val.Value, maxShownValue)
+		parts[i] = val.Name + " " + value.Shorten(val.Value, maxShownValue)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// abridge cuts a text to a number of characters, and shows that it did.
-func abridge(s string, characters int) string {
-	if cut := shorten(s, characters); cut != s {
-		return cut + "..."
-	}
-	return s
 }

@@ -141,6 +141,6 @@ func TestTheReasonOfALongExpressionIsShort(t *testing.T) {
 		{Source: "crm", Metric: "note"}: {Type: v1alpha1.MetricText, Value: &note, State: v1alpha1.ValueFresh},
 	}}
 	results, _ := compiled(t, spec(triggers(v1alpha1.Trigger{Name: "it", Expression: v1alpha1.Expression(long)}))).Conditions(v)
-	want := "expression holds: account.spec.owner != '" + strings.Repeat("x", 137) + "... (metrics.crm.note " + strings.Repeat("é", 40) + "...)"
+	want := "expression holds: account.spec.owner != '" + strings.Repeat("x", 134) + "... (metrics.crm.note " + strings.Repeat("é", 37) + "...)"
 	same(t, "reason", want, results[0].Reason)
 }

@@ -118,16 +118,7 @@ func measurementCondition(measurement string, test valueTest) condition {
 
 // named makes a fact of a name and a value, within the lengths that a run allows.
 func named(name, text string) v1alpha1.NamedValue {
-	return v1alpha1.NamedValue{Name: shorten(name, 160), Value: shorten(text, 2048)}
-}
-
-// shorten cuts a text to a number of characters.
-func shorten(s string, characters int) string {
-	if len(s) <= characters {
-		return s
-	}
-	runes := []rune(s)
-	return string(runes[:min(len(runes), characters)])
+	return v1alpha1.NamedValue{Name: value.Shorten(name, 160), Value: value.Shorten(text, 2048)}
 }
 
 // seconds is a moment as a status holds it.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // hidden stands for what is not shown.
@@ -85,11 +87,7 @@ func (s *sentHeaders) scrub(text string) string {
 			words[i] = hidden
 		}
 	}
-	short := []rune(strings.Join(words, " "))
-	if len(short) > maxTextLength {
-		return string(short[:maxTextLength-len(hidden)]) + hidden
-	}
-	return string(short)
+	return value.Shorten(strings.Join(words, " "), maxTextLength)
 }
 
 // hideEnclosed hides what stands in braces and quotes. What is opened and never closed is hidden to the end.

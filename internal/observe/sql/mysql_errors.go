@@ -10,6 +10,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // Numbers of errors that are told apart from others.
@@ -158,9 +159,9 @@ func mysqlSafeMessage(server *mysql.MySQLError, run *run) string {
 		if near == nil {
 			return "syntax error"
 		}
-		return shorten("syntax error near "+near[1], messageLength)
+		return value.Shorten("syntax error near "+near[1], messageLength)
 	case slices.Contains(ofTheQuery, server.Number):
-		return shorten(unqualified(message), messageLength)
+		return value.Shorten(unqualified(message), messageLength)
 	case strings.HasPrefix(string(server.SQLState[:]), "22"):
 		if at := namedPart.FindStringIndex(message); at != nil {
 			message = message[:at[0]]
@@ -168,7 +169,7 @@ func mysqlSafeMessage(server *mysql.MySQLError, run *run) string {
 		message, _, _ = strings.Cut(message, ":")
 		return strings.TrimSuffix(strings.TrimSpace(message), " in")
 	case slices.Contains(ofPrivileges, server.Number):
-		return shorten(namedPart.ReplaceAllStringFunc(unqualified(message), func(match string) string {
+		return value.Shorten(namedPart.ReplaceAllStringFunc(unqualified(message), func(match string) string {
 			if inQuery(match[1 : len(match)-1]) {
 				return match
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // SQLSTATEs that are told apart from others of their class.
@@ -103,7 +104,7 @@ const messageLength = 200
 // what it raises, and what it puts together and runs.
 func safeMessage(server *pgconn.PgError) string {
 	message, _, _ := strings.Cut(server.Message, "\n")
-	message = shorten(message, messageLength)
+	message = value.Shorten(message, messageLength)
 	if server.Where != "" && class(server.Code) != "25" {
 		return ""
 	}

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // statement is a query that was checked, with parameters where it says ${now}.
@@ -148,7 +148,7 @@ func (p *parser) addPlaceholder(token string) (string, error) {
 		p.statement.nows++
 		return p.now, nil
 	}
-	return "", observe.InvalidSpec("spec.sql.query: %s is not known; only ${now} is", shorten(token, 40))
+	return "", observe.InvalidSpec("spec.sql.query: %s is not known; only ${now} is", value.Shorten(token, 40))
 }
 
 // checkWord refuses parameters of the query's own and what writes files with a SELECT, and takes note of what stays in a
@@ -190,7 +190,7 @@ func (p *parser) addOther(token string) (string, error) {
 
 // unbound is the error of a parameter that is not ${now}.
 func (p *parser) unbound(name string) error {
-	return observe.InvalidSpec("spec.sql.query: %s is a parameter that has no value; only ${now} has one", shorten(name, 40))
+	return observe.InvalidSpec("spec.sql.query: %s is a parameter that has no value; only ${now} has one", value.Shorten(name, 40))
 }
 
 // arguments returns the values of the statement's parameters. A moment is a text where the database has no type for it.
@@ -205,12 +205,4 @@ func (s *statement) arguments(now time.Time) []any {
 		return []any{now.Format(time.DateTime)} // ?1, however often
 	}
 	return slices.Repeat([]any{now.Format("2006-01-02 15:04:05.000000")}, s.nows)
-}
-
-// shorten cuts a text to a number of characters.
-func shorten(text string, characters int) string {
-	if utf8.RuneCountInString(text) <= characters {
-		return text
-	}
-	return string([]rune(text)[:characters]) + "..."
 }

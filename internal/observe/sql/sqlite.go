@@ -15,6 +15,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/value"
 )
 
 // sqliteFile reads one query's rows from a SQLite file below the data root.
@@ -138,7 +139,7 @@ func (s *sqliteFile) explain(ctx context.Context, err error) error {
 	switch problem.Code() & 0xff {
 	case sqlite3.SQLITE_ERROR:
 		message := strings.TrimPrefix(strings.TrimSpace(problem.Error()), "SQL logic error: ")
-		return observe.ReadFailed("spec.sql.query: SQLite says: %s; correct the query", shorten(strings.TrimSuffix(message, " (1)"), messageLength))
+		return observe.ReadFailed("spec.sql.query: SQLite says: %s; correct the query", value.Shorten(strings.TrimSuffix(message, " (1)"), messageLength))
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return observe.ReadFailed("spec.sql.file: %q is locked by somebody who writes to it; reading goes on by itself", file)
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
