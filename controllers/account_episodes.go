@@ -13,7 +13,7 @@ import (
 func (in *accountInput) mayEnd() bool {
 	for _, p := range in.watching() {
 		episodes := playbook.EpisodesOf(in.account, p.Name)
-		if len(episodes) == 0 || slices.ContainsFunc(episodes, func(e *v1alpha1.Episode) bool { return e.State != v1alpha1.EpisodeClear }) {
+		if len(episodes) == 0 || slices.ContainsFunc(episodes, playbook.MayEnd) {
 			return true
 		}
 	}

@@ -274,7 +274,7 @@ type EpisodeState string
 const (
 	// EpisodeClear: no trigger holds.
 	EpisodeClear EpisodeState = "Clear"
-	// EpisodeIgnored: a trigger held when the playbook first saw the account, and the playbook ignores such.
+	// EpisodeIgnored: only triggers hold that did when the playbook first saw the account, and the playbook ignores such.
 	EpisodeIgnored EpisodeState = "Ignored"
 	// EpisodePending: a trigger holds, not yet for long enough.
 	EpisodePending EpisodeState = "Pending"
@@ -317,8 +317,8 @@ type Episode struct {
 	// +kubebuilder:validation:MaxItems=8
 	Taken []metav1.Time `json:"taken,omitempty"`
 
-	// state: Clear (no trigger holds), Ignored (held already when the playbook first saw the account), Pending (a
-	// trigger holds, not yet for long enough), Due (a run may start) or Firing (its run was made).
+	// state: Clear (no trigger holds), Ignored (only what held already when the playbook first saw the account
+	// does), Pending (a trigger holds, not yet for long enough), Due (a run may start) or Firing (its run was made).
 	// +required
 	State EpisodeState `json:"state"`
 
@@ -343,6 +343,14 @@ type Episode struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Pending []PendingTrigger `json:"pending,omitempty"`
+
+	// armed are the triggers that may start a run, where others may not: with existing: Ignore one that held, or could not be
+	// judged, when the playbook first saw the account starts nothing until it did not hold once. Absent: all of them may, or
+	// none where the state is Ignored.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Armed []string `json:"armed,omitempty"`
 }
 
 // PendingTrigger is how long a trigger has held.

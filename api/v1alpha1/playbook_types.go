@@ -50,7 +50,7 @@ type ExistingPolicy string
 const (
 	// ExistingStart starts an episode.
 	ExistingStart ExistingPolicy = "Start"
-	// ExistingIgnore waits until the condition has cleared once.
+	// ExistingIgnore waits, with each trigger that holds already, until it did not hold once.
 	ExistingIgnore ExistingPolicy = "Ignore"
 )
 
@@ -111,8 +111,9 @@ type PlaybookSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	Triggers []Trigger `json:"triggers"`
 
-	// existing says what to do about a condition that held already when the playbook first saw the account: Start (the
-	// default) or Ignore it until it has cleared once. An account that is made later is first seen then.
+	// existing says what to do about a trigger that held already when the playbook first saw the account: Start (the
+	// default) or Ignore it until it did not hold once. One that could not be judged then counts from when it first can. An
+	// account that is made later is first seen then.
 	// +optional
 	Existing ExistingPolicy `json:"existing,omitempty"`
 

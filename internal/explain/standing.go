@@ -158,11 +158,7 @@ func (l *look) waiting(p *play, s *sight, found *Standing) {
 		l.fired(p, s, e, truth, cooled, found)
 	case e != nil && e.State == v1alpha1.EpisodeIgnored:
 		found.State, found.Since = Ignored, since(e)
-		found.Text = "its condition held already when the playbook first saw the account"
-		if found.Since != nil {
-			found.Text += ", on " + l.day(*found.Since)
-		}
-		found.Text += ", and existing: Ignore waits until it has cleared once"
+		found.Text = "what holds did so already when the playbook first saw the account, and existing: Ignore waits until it has cleared once"
 	case truth == playbook.Unknown:
 		found.State, found.Text = Unknown, "nobody can say now whether it should start: "+reasons(found.Triggers, playbook.Unknown)
 	case truth == playbook.True:

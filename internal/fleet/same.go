@@ -58,7 +58,7 @@ func sameEpisodes(a, b []v1alpha1.Episode) bool { return slices.EqualFunc(a, b, 
 func sameEpisode(a, b v1alpha1.Episode) bool {
 	return a.Name == b.Name && a.Source == b.Source && a.Metric == b.Metric && a.Every == b.Every && a.State == b.State &&
 		a.Sequence == b.Sequence && a.ClearedSequence == b.ClearedSequence && a.ObservedTime.Equal(b.ObservedTime) && a.UpTo.Equal(b.UpTo) &&
-		a.Since.Equal(b.Since) && a.EndedTime.Equal(b.EndedTime) && slices.EqualFunc(a.Pending, b.Pending, samePendingTrigger) &&
+		a.Since.Equal(b.Since) && a.EndedTime.Equal(b.EndedTime) && slices.EqualFunc(a.Pending, b.Pending, samePendingTrigger) && slices.Equal(a.Armed, b.Armed) &&
 		slices.EqualFunc(a.Taken, b.Taken, func(s, t metav1.Time) bool { return s.Equal(&t) })
 }
 

@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,11 +37,13 @@ type DecideInput struct {
 // must, the cooldown is over, and no earlier work is open. Deciding again at the same moment changes nothing.
 func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 	now := seconds(in.Now)
-	truth := Overall(in.Triggers)
-	e := p.recall(in, truth, now)
+	e := p.recall(in, now)
 	if e == nil {
 		return nil, time.Time{}
 	}
+	var ignoring bool
+	in.Triggers, ignoring = heeded(e, in.Triggers, p.ignores(in))
+	truth := Overall(in.Triggers)
 	if e.State == v1alpha1.EpisodeFiring && anotherEvent(e, in.Triggers) {
 		e.ClearedSequence = e.Sequence
 		enter(e, v1alpha1.EpisodeClear, now)
@@ -48,7 +51,7 @@ func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 	trackWork(e, in.OpenRun, in.Memory == nil, in.Ended, now)
 	e.Pending = p.held(e.Pending, in.Triggers, now)
 	startable := p.startableFrom(e, in)
-	p.move(e, truth, !startable.IsZero() && !startable.After(now), now)
+	p.move(e, truth, ignoring, !startable.IsZero() && !startable.After(now), now)
 	if !p.waits(e) {
 		e.Pending = nil
 	}
@@ -60,18 +63,14 @@ func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 
 // recall returns a copy of the memory, brought up to date with the runs that exist; nil where there is none and nothing
 // is known yet.
-func (p *Playbook) recall(in DecideInput, truth Truth, now time.Time) *v1alpha1.Episode {
+func (p *Playbook) recall(in DecideInput, now time.Time) *v1alpha1.Episode {
 	e := in.Memory.DeepCopy()
 	if e == nil {
-		if truth == Unknown && in.MaxSequence == 0 {
+		if in.MaxSequence == 0 && !seen(in.Triggers, p.ignores(in)) {
 			return nil
 		}
 		e = &v1alpha1.Episode{}
-		if in.MaxSequence == 0 && truth == True && p.existing == v1alpha1.ExistingIgnore {
-			enter(e, v1alpha1.EpisodeIgnored, now)
-		} else {
-			enter(e, v1alpha1.EpisodeClear, now)
-		}
+		enter(e, v1alpha1.EpisodeClear, now)
 	}
 	e.Name = p.name
 	// A run that memory does not know of was made from a memory that is lost, or that was read a moment too early. Either
@@ -82,6 +81,46 @@ func (p *Playbook) recall(in DecideInput, truth Truth, now time.Time) *v1alpha1.
 		enter(e, v1alpha1.EpisodeFiring, now)
 	}
 	return e
+}
+
+// ignores reports whether the playbook sees the account for the first time, and leaves alone what holds then.
+func (p *Playbook) ignores(in DecideInput) bool {
+	return in.Memory == nil && in.MaxSequence == 0 && p.existing == v1alpha1.ExistingIgnore
+}
+
+// seen reports whether enough is known of the triggers to say that the playbook has seen the account: where existing
+// conditions are ignored the first that is known counts, because each is ignored, or is not, by itself.
+func seen(triggers []TriggerResult, ignore bool) bool {
+	if ignore {
+		return slices.ContainsFunc(triggers, func(t TriggerResult) bool { return t.Truth != Unknown })
+	}
+	return Overall(triggers) != Unknown
+}
+
+// heeded returns the triggers as they count, and whether one that holds does not: what held already when the playbook
+// first saw the account, or turned out to once it was known, counts as False until it was False once. It notes those that
+// are False now.
+func heeded(e *v1alpha1.Episode, triggers []TriggerResult, first bool) (counted []TriggerResult, ignoring bool) {
+	if !first && e.State != v1alpha1.EpisodeIgnored && len(e.Armed) == 0 {
+		return triggers, false
+	}
+	counted = slices.Clone(triggers)
+	var armed []string
+	for i, t := range counted {
+		switch {
+		case t.Truth == False || slices.Contains(e.Armed, t.Name):
+			armed = append(armed, t.Name)
+		case t.Truth == True:
+			counted[i].Truth, ignoring = False, true
+		}
+	}
+	switch {
+	case len(armed) == len(triggers):
+		e.Armed = nil
+	case len(armed) > 0:
+		e.Armed = armed // else those that were are of triggers that are gone, and say that the others are not
+	}
+	return counted, ignoring
 }
 
 // anotherEvent reports whether what holds now is an event that happened since the episode's run was made, and nothing else:
@@ -202,13 +241,12 @@ func (p *Playbook) waits(e *v1alpha1.Episode) bool {
 	}
 }
 
-// move takes the episode to its next state.
-func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, startable bool, now time.Time) {
+// move takes the episode to its next state. It is ignoring where a trigger holds that does not count.
+func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, ignoring, startable bool, now time.Time) {
 	next := e.State
 	switch {
 	case truth == False:
 		next = v1alpha1.EpisodeClear
-	case e.State == v1alpha1.EpisodeIgnored:
 	case e.State == v1alpha1.EpisodeFiring:
 		if startable && p.repeat == v1alpha1.RepeatAfterCooldown {
 			next = v1alpha1.EpisodeDue
@@ -217,6 +255,9 @@ func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, startable bool, now ti
 		next = v1alpha1.EpisodeDue
 	case truth == True || e.State == v1alpha1.EpisodeDue:
 		next = v1alpha1.EpisodePending
+	}
+	if ignoring && next == v1alpha1.EpisodeClear {
+		next = v1alpha1.EpisodeIgnored
 	}
 	if next == e.State {
 		return
@@ -228,7 +269,7 @@ func (p *Playbook) move(e *v1alpha1.Episode, truth Truth, startable bool, now ti
 	case e.State == v1alpha1.EpisodeDue:
 		e.Sequence--
 	}
-	if next == v1alpha1.EpisodeClear {
+	if truth == False {
 		e.ClearedSequence = e.Sequence
 	}
 	enter(e, next, now)

@@ -32,6 +32,8 @@ type history struct {
 	held   []time.Duration
 	judged []playbook.Truth
 	last   time.Time
+	// early are the triggers that were not seen False since the playbook first saw the account, where those are ignored.
+	early map[int]bool
 	// fired means that a run was made since the condition was last seen False.
 	fired bool
 	// workEnded is when the latest work ended; zero where there was none.
@@ -133,7 +135,20 @@ func (h *history) observe() {
 		h.judged[i] = truth
 	}
 	h.last = h.now
-	if playbook.Overall(h.results()) == playbook.False {
+	if h.memory == nil {
+		h.early = map[int]bool{}
+		for i := range h.truths {
+			h.early[i] = h.spec.Existing == v1alpha1.ExistingIgnore && len(h.runs) == 0
+		}
+	}
+	counted := h.results()
+	for i, truth := range h.truths {
+		h.early[i] = h.early[i] && truth != playbook.False
+		if h.early[i] && truth == playbook.True {
+			counted[i].Truth = playbook.False
+		}
+	}
+	if playbook.Overall(counted) == playbook.False {
 		h.fired = false
 	}
 }
@@ -159,7 +174,7 @@ func (h *history) checkDecision(t *rapid.T, in playbook.DecideInput, got *v1alph
 // mayStart is the test's own word on whether a run may start now.
 func (h *history) mayStart(e *v1alpha1.Episode) bool {
 	switch {
-	case h.openRuns() > 0, e.State == v1alpha1.EpisodeIgnored:
+	case h.openRuns() > 0:
 		return false
 	case e.State == v1alpha1.EpisodeFiring && h.spec.Repeat != v1alpha1.RepeatAfterCooldown:
 		return false
@@ -167,7 +182,7 @@ func (h *history) mayStart(e *v1alpha1.Episode) bool {
 		return false
 	}
 	for i, truth := range h.truths {
-		if truth == playbook.True && h.held[i] >= h.holds[i] {
+		if truth == playbook.True && !h.early[i] && h.held[i] >= h.holds[i] {
 			return true
 		}
 	}
@@ -180,7 +195,8 @@ func (h *history) checkUnknown(t *rapid.T, in playbook.DecideInput, got *v1alpha
 		return
 	}
 	if in.Memory == nil {
-		if got != nil && (got.State != v1alpha1.EpisodeFiring || in.MaxSequence == 0) {
+		noticed := h.spec.Existing == v1alpha1.ExistingIgnore && slices.Contains(h.truths, playbook.False)
+		if got != nil && (got.State != v1alpha1.EpisodeFiring || in.MaxSequence == 0) && (got.State != v1alpha1.EpisodeClear || !noticed) {
 			t.Fatalf("Unknown at first sight made the episode %s", got.State)
 		}
 		return

@@ -44,6 +44,11 @@ func since(trigger string, at time.Time) func(*v1alpha1.Episode) {
 	}
 }
 
+// armed names the triggers that may start a run, where others may not.
+func armed(triggers ...string) func(*v1alpha1.Episode) {
+	return func(e *v1alpha1.Episode) { e.Armed = triggers }
+}
+
 // elapsed notes that a trigger had held for some time when it could no longer be judged.
 func elapsed(trigger string, d v1alpha1.Duration) func(*v1alpha1.Episode) {
 	return func(e *v1alpha1.Episode) {
@@ -138,11 +143,53 @@ func TestDecideFirstSight(t *testing.T) {
 func TestDecideWithExistingIgnore(t *testing.T) {
 	earlier := noon.Add(-time.Hour)
 	for name, c := range map[string]decideCase{
+		"a trigger that holds beside a False one is Ignored, and the other is not": {
+			playbook.DecideInput{Triggers: are(no, yes)}, episode(ignored, noon, 0, armed("slow")), time.Time{},
+		},
 		"a condition that holds at first sight is Ignored": {
 			playbook.DecideInput{Triggers: are(unknown, yes)}, episode(ignored, noon, 0), time.Time{},
 		},
-		"an Unknown condition is not first sight": {
-			playbook.DecideInput{Triggers: are(unknown, no)}, nil, time.Time{},
+		"what cannot be judged at all is not first sight": {
+			playbook.DecideInput{Triggers: are(unknown, unknown)}, nil, time.Time{},
+		},
+		"a trigger that is False beside an Unknown one is seen": {
+			playbook.DecideInput{Triggers: are(unknown, no)}, episode(clearState, noon, 0, armed("quick")), time.Time{},
+		},
+		"and starts when it comes to hold": {
+			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("quick")), Triggers: are(unknown, yes)},
+			episode(due, noon, 1, armed("quick"), since("quick", noon)), time.Time{},
+		},
+		"the Unknown one held already if it does once it is known": {
+			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(no, yes)},
+			episode(ignored, noon, 0, armed("slow")), time.Time{},
+		},
+		"also while another cannot be judged any more": {
+			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(unknown, yes)},
+			episode(ignored, noon, 0, armed("slow")), time.Time{},
+		},
+		"the Unknown one that is False once it is known may start": {
+			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(unknown, no)},
+			episode(clearState, earlier, 0), time.Time{},
+		},
+		"a trigger that was False starts beside one that is Ignored": {
+			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("quick")), Triggers: are(yes, yes)},
+			episode(due, noon, 1, armed("quick"), since("quick", noon)), time.Time{},
+		},
+		"and its for counts for it alone": {
+			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("slow")), Triggers: are(yes, yes)},
+			episode(pending, noon, 0, armed("slow"), since("slow", noon)), noon.Add(24 * time.Hour),
+		},
+		"its run clears while the Ignored one still holds": {
+			playbook.DecideInput{Memory: episode(firing, earlier, 1, armed("quick")), Triggers: are(yes, no), OpenRun: true, RunExists: true, MaxSequence: 1},
+			episode(ignored, noon, 1, armed("quick")), time.Time{},
+		},
+		"a trigger that comes with an edit does not start what is Ignored": {
+			playbook.DecideInput{Memory: episode(ignored, earlier, 0), Triggers: are(yes, yes)},
+			episode(ignored, earlier, 0), time.Time{},
+		},
+		"nor does it where those that may start are gone": {
+			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("gone")), Triggers: are(unknown, yes)},
+			episode(ignored, noon, 0, armed("gone")), time.Time{},
 		},
 		"a False condition at first sight is Clear": {
 			playbook.DecideInput{Triggers: are(no, no)}, episode(clearState, noon, 0), time.Time{},
@@ -154,7 +201,7 @@ func TestDecideWithExistingIgnore(t *testing.T) {
 		},
 		"Ignored stays while the condition is Unknown": {
 			playbook.DecideInput{Memory: episode(ignored, earlier, 0), Triggers: are(unknown, no)},
-			episode(ignored, earlier, 0),
+			episode(ignored, earlier, 0, armed("quick")),
 			time.Time{},
 		},
 		"Ignored ends when the condition is False": {

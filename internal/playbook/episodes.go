@@ -317,7 +317,7 @@ func (in EpisodesInput) decideState(p *Playbook, memory *v1alpha1.Episode, o oth
 		return nil, time.Time{} // No playbook watches it: the first to see it will be one that does when it is won back.
 	}
 	triggers, next := p.Conditions(in.View)
-	if in.View.Now.Before(in.View.Settled) && !account.Churned(in.View.Account) && (memory == nil || memory.State != v1alpha1.EpisodeClear) {
+	if in.View.Now.Before(in.View.Settled) && !account.Churned(in.View.Account) && (memory == nil || MayEnd(memory)) {
 		triggers, next = unsettled(triggers), value.Earliest(next, in.View.Settled)
 	}
 	decision := DecideInput{Memory: memory, Triggers: triggers, Now: in.View.Now, OpenRun: o.open, Ended: o.ended}
@@ -339,6 +339,9 @@ func (in EpisodesInput) decideState(p *Playbook, memory *v1alpha1.Episode, o oth
 	}
 	return episode, value.Earliest(next, at)
 }
+
+// MayEnd reports whether it matters to an episode that a trigger ceases to hold.
+func MayEnd(e *v1alpha1.Episode) bool { return e.State != v1alpha1.EpisodeClear || len(e.Armed) > 0 }
 
 // unsettled are triggers while the configuration changes: one commit is one change, and what it looks like after half of it
 // clears nothing.

@@ -31,9 +31,10 @@ type life struct {
 	// held is how long each trigger was seen to hold; judged is what it was when it was last judged.
 	held   map[string]time.Duration
 	judged map[string]playbook.Truth
-	// fired means that a run of a state was made since the conditions were last seen False; ignored, that they held at
-	// first sight.
-	fired, ignored bool
+	// fired means that a run of a state was made since the conditions were last seen False.
+	fired bool
+	// armed are the triggers that were False once, where those that held at first sight are ignored; nil: that is over.
+	armed map[string]bool
 	// reviewed is what the test knows of the periods of each trigger.
 	reviewed map[string]*reviewed
 	// made are the names of the runs of periods that were made, whether or not they are still there.
@@ -128,8 +129,12 @@ func (l *life) truth(name string) playbook.Truth {
 func (l *life) overall() (truth playbook.Truth, watched bool) {
 	truths := map[playbook.Truth]bool{}
 	for _, t := range l.pb.Spec.Triggers {
-		if t.Every == "" {
-			truths[l.truth(t.Name)] = true
+		switch truth := l.truth(t.Name); {
+		case t.Every != "":
+		case truth == playbook.True && l.early(t.Name):
+			truths[playbook.False] = true
+		default:
+			truths[truth] = true
 		}
 	}
 	switch {
@@ -212,13 +217,51 @@ func (l *life) observe(t *rapid.T) {
 			r.seen, r.made = later(r.seen, begin), later(r.made, begin)
 		}
 	}
-	switch truth, watched := l.overall(); {
-	case watched && truth == playbook.False:
-		l.fired, l.ignored = false, false
-	case watched && truth == playbook.True && playbook.StateEpisodeOf(l.account, "rescue").State == "" && l.stateRuns() == 0:
-		l.ignored = l.pb.Spec.Existing == v1alpha1.ExistingIgnore
+	l.arm()
+	if truth, watched := l.overall(); watched && truth == playbook.False {
+		l.fired = false
 	}
 	l.last = l.now
+}
+
+// arm notes the triggers that are False, where those that held at first sight are ignored.
+func (l *life) arm() {
+	watched := slices.DeleteFunc(slices.Clone(l.pb.Spec.Triggers), func(t v1alpha1.Trigger) bool { return t.Every != "" })
+	if len(watched) == 0 || l.churned() && playbook.StateEpisodeOf(l.account, "rescue").State == "" {
+		return
+	}
+	if playbook.StateEpisodeOf(l.account, "rescue").State == "" {
+		l.armed = nil
+		known := slices.ContainsFunc(watched, func(t v1alpha1.Trigger) bool { return l.truth(t.Name) != playbook.Unknown })
+		if l.pb.Spec.Existing == v1alpha1.ExistingIgnore && l.stateRuns() == 0 && known {
+			l.armed = map[string]bool{}
+		}
+	}
+	if l.armed == nil {
+		return
+	}
+	still := map[string]bool{}
+	for _, t := range watched {
+		if l.armed[t.Name] || l.truth(t.Name) == playbook.False {
+			still[t.Name] = true
+		}
+	}
+	switch {
+	case len(still) == len(watched):
+		l.armed = nil
+	case len(still) > 0:
+		l.armed = still
+	}
+}
+
+// early reports whether a trigger held already when the playbook first saw the account, which it ignores.
+func (l *life) early(name string) bool { return l.armed != nil && !l.armed[name] }
+
+// holdsEarly reports whether one of those holds.
+func (l *life) holdsEarly() bool {
+	return slices.ContainsFunc(l.pb.Spec.Triggers, func(t v1alpha1.Trigger) bool {
+		return t.Every == "" && l.early(t.Name) && l.truth(t.Name) == playbook.True
+	})
 }
 
 // stateRuns counts the runs of states that the cache shows.

@@ -217,6 +217,7 @@ func TestAChangeOfTheConfigurationIsOneChange(t *testing.T) {
 		"what half of it interrupts waits":      {episode(pending, noon, 0, since("low", noon)), later, nil, []string{"rescue  Pending 0"}, later},
 		"what is first seen then is not judged": {nil, later, nil, nil, later},
 		"what is Clear stays so":                {episode(clearState, noon, 0), later, nil, []string{"rescue  Clear 0"}, time.Time{}},
+		"what may start is not yet told":        {episode(clearState, noon, 0, armed("gone")), later, nil, []string{"rescue  Clear 0"}, later},
 		"once it is over the end is believed":   {episode(firing, noon, 1), noon, nil, []string{"rescue  Clear 1"}, time.Time{}},
 		"who churned is gone at once": {
 			episode(firing, noon, 1), later, func(a *v1alpha1.Account) { a.Spec.LifecycleStage = v1alpha1.StageChurned }, []string{"rescue  Clear 1"}, time.Time{},
