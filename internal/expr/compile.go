@@ -8,36 +8,41 @@ import (
 )
 
 // compile checks an expression and makes it ready.
-func compile(c Context, source string) (compiled, error) {
-	env, err := environmentOf(c)
+func compile(in Context, source string) (compiled, error) {
+	env, err := environmentOf(in)
 	if err != nil {
 		return compiled{}, err
 	}
-	checked, reads, err := check(env, source)
+	checked, reads, err := check(env, source, nil)
 	if err != nil {
 		return compiled{}, err
 	}
-	program, err := env.cel.Program(checked, append(env.programOptions(checked), cel.CustomDecorator(bound))...)
+	c := compiled{source: source, env: env, output: checked.OutputType(), reads: reads}
+	if err := c.fitsSome(); err != nil {
+		return compiled{}, err
+	}
+	c.program, err = env.cel.Program(checked, append(env.programOptions(checked), cel.CustomDecorator(bound))...)
 	if err != nil {
 		return compiled{}, compileError{line: 1, column: 1, message: err.Error()}
 	}
-	return compiled{source: source, program: program, output: checked.OutputType(), reads: reads}, nil
+	return c, nil
 }
 
 // check parses and type-checks an expression. Numbers are doubles, and CEL has no implicit conversion: seats == 200 is
 // refused, because 200 is an int. So wherever an operator or function does not accept its arguments, the integer literals
-// among them become doubles, and the whole is checked again; only where that does not help was it an error.
-func check(env *environment, source string) (*cel.Ast, Reads, error) {
+// among them become doubles, and the whole is checked again; only where that does not help was it an error. Where types are
+// given for what has none by itself, only what is wrong whatever the values are is.
+func check(env *environment, source string, types untyped) (*cel.Ast, Reads, error) {
 	widened := map[int64]bool{}
 	for {
 		// Ids of nodes depend on the source alone, so those in widened are the same in each round.
 		parsed, issues := env.cel.Parse(source)
 		if issues.Err() != nil {
-			return nil, Reads{}, issuesError(env, issues, nil)
+			return nil, Reads{}, issuesError(env, issues.Errors(), nil)
 		}
 		root := parsed.NativeRep().Expr()
 		calls := widenLiterals(root, widened)
-		reads, err := extract(parsed.NativeRep())
+		reads, err := extract(parsed.NativeRep(), types)
 		if err != nil {
 			return nil, Reads{}, err
 		}
@@ -51,9 +56,16 @@ func check(env *environment, source string) (*cel.Ast, Reads, error) {
 				collectIntegers(call, widened)
 			}
 		}
-		if len(widened) == before {
-			return nil, Reads{}, issuesError(env, issues, parsed)
+		if len(widened) > before {
+			continue
 		}
+		faults := issues.Errors()
+		if types != nil {
+			if faults = definite(env, faults, calls); len(faults) == 0 {
+				return nil, reads, nil
+			}
+		}
+		return nil, Reads{}, issuesError(env, faults, parsed)
 	}
 }
 

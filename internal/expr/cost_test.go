@@ -31,7 +31,7 @@ func TestOnlyWhatIsCheapByItsTextIsNotWatched(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checked, _, err := check(env, test.expression)
+			checked, _, err := check(env, test.expression, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

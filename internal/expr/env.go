@@ -87,6 +87,9 @@ func newEnvironment(names ...string) (*environment, error) {
 	options := []cel.EnvOption{cel.CustomTypeProvider(provider{Provider: base.CELTypeProvider(), schemas: schemas()})}
 	for _, name := range names {
 		options = append(options, cel.Variable(name, types[name]))
+		if name == varValue {
+			options = append(options, valueVariables()...)
+		}
 		if name == varAccount {
 			options = append(options, teamFunction()...)
 		}

@@ -83,9 +83,9 @@ func explain(err error, source string) error {
 }
 
 // issuesError makes one line of what the compiler found. The tree is nil where the expression does not parse.
-func issuesError(env *environment, issues *cel.Issues, tree *cel.Ast) error {
+func issuesError(env *environment, faults []*cel.Error, tree *cel.Ast) error {
 	lines := make([]string, 0, maxIssues)
-	for _, e := range issues.Errors() {
+	for _, e := range faults {
 		at := compileError{line: e.Location.Line(), column: max(e.Location.Column(), 0) + 1, message: readable(env, e, tree)}
 		lines = append(lines, at.Error())
 		if len(lines) == maxIssues {

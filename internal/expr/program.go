@@ -49,6 +49,7 @@ func (p *Program) EvalBool(v *Vars) (bool, error) {
 // compiled is one expression, ready to be evaluated.
 type compiled struct {
 	source  string
+	env     *environment
 	program cel.Program
 	output  *cel.Type
 	reads   Reads

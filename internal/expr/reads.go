@@ -44,8 +44,9 @@ func keyDepth(root string) int {
 
 // extract says what an expression reads, and checks what a type check cannot. On the way it makes a field selection of
 // every literal key, so that metrics['a'].b, metrics.a.b and 'b' in metrics.a find the same fields in the schema.
-func extract(tree *ast.AST) (Reads, error) {
-	x := &extractor{tree: tree, factory: ast.NewExprFactory(), lastID: ast.MaxID(tree)}
+// Where types are given, the selections are of fields of those types.
+func extract(tree *ast.AST, types untyped) (Reads, error) {
+	x := &extractor{types: types, tree: tree, factory: ast.NewExprFactory(), lastID: ast.MaxID(tree)}
 	x.visit(tree.Expr())
 	if x.err != nil {
 		return Reads{}, x.err
@@ -81,6 +82,7 @@ type extractor struct {
 	tree    *ast.AST
 	factory ast.ExprFactory
 	lastID  int64
+	types   untyped
 	reads   Reads
 	err     error
 }
@@ -147,6 +149,10 @@ func (x *extractor) resolve(e ast.Expr) *path {
 func (x *extractor) ident(e ast.Expr) *path {
 	// A leading dot means the outermost variable of that name; no loop can hide one, so it says nothing.
 	name := strings.TrimPrefix(e.AsIdent(), ".")
+	if name == varValue {
+		e.SetKindCase(x.factory.NewIdent(e.ID(), x.types.marked(varValue, name)))
+		return nil
+	}
 	e.SetKindCase(x.factory.NewIdent(e.ID(), name))
 	switch name {
 	case rootMetrics, rootMeasures, rootOutcomes, rootRow:
@@ -182,6 +188,10 @@ func (x *extractor) take(e, operand ast.Expr, p *path, key string, how selection
 		e.SetKindCase(x.factory.NewSelect(e.ID(), operand, key))
 		return p
 	}
+	x.record(p)
+	if how != presence {
+		key = x.types.marked(p.root+"."+strings.Join(p.keys, "."), key)
+	}
 	switch {
 	case how == presence:
 		e.SetKindCase(x.factory.NewPresenceTest(e.ID(), operand, key))
@@ -192,7 +202,6 @@ func (x *extractor) take(e, operand ast.Expr, p *path, key string, how selection
 	default:
 		e.SetKindCase(x.factory.NewSelect(e.ID(), operand, key))
 	}
-	x.record(p)
 	return nil
 }
 
@@ -249,6 +258,9 @@ func (x *extractor) comprehension(e ast.Expr, c ast.ComprehensionExpr) {
 		switch name {
 		case rootMetrics, rootMeasures, rootOutcomes, rootRow, varAccount, varHealth, varScore, varToday:
 			x.fail(e, name+" is a variable already: use another name inside the loop")
+		case varValue:
+			defer func(types untyped) { x.types = types }(x.types)
+			x.types = nil // the loop's own, in there
 		}
 	}
 	x.each([]ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()})

@@ -130,25 +130,26 @@ func keyedName(root, key, name string) string {
 
 // keyedField returns the field that the last key names.
 func keyedField(root, key, name string) (field, bool) {
+	name, of := unmarked(name)
 	switch root {
 	case rootOutcomes:
 		return keyed(types.StringType, func(v *Vars) (ref.Val, bool) {
 			return textOrNil(v.Outcomes[name])
 		}), true
 	case rootRow:
-		return keyed(types.DynType, func(v *Vars) (ref.Val, bool) { return valueAt(v.Row, name) }), true
+		return keyed(of, func(v *Vars) (ref.Val, bool) { return valueAt(v.Row, name) }), true
 	case rootMetrics:
 		at := v1alpha1.MetricReference{Source: key, Metric: name}
-		return keyed(types.DynType, func(v *Vars) (ref.Val, bool) { return valueAt(v.Metrics, at) }), true
+		return keyed(of, func(v *Vars) (ref.Val, bool) { return valueAt(v.Metrics, at) }), true
 	}
-	return measureField(key, name)
+	return measureField(key, name, of)
 }
 
 // measureField returns a field of a measure.
-func measureField(measure, name string) (field, bool) {
+func measureField(measure, name string, of *types.Type) (field, bool) {
 	switch name {
 	case "value":
-		return keyed(types.DynType, func(v *Vars) (ref.Val, bool) {
+		return keyed(of, func(v *Vars) (ref.Val, bool) {
 			if m := v.Measures[measure]; m.Value != nil {
 				return fromValue(*m.Value), true
 			}
