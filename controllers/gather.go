@@ -14,6 +14,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/observe"
+	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/score"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -167,6 +168,21 @@ func missingReference(ctx context.Context, c client.Reader, namespace string, re
 	default:
 		return "", false, nil
 	}
+}
+
+// declaredTypes returns the types of metrics as their sources declare them, as far as those are there.
+func declaredTypes(ctx context.Context, c client.Reader, namespace string, reads []v1alpha1.MetricReference) (playbook.Declared, error) {
+	declared := playbook.Declared{}
+	for _, name := range sourcesOf(reads) {
+		var source v1alpha1.DataSource
+		if err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &source); client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		for _, metric := range source.Spec.Metrics {
+			declared[v1alpha1.MetricReference{Source: name, Metric: metric.Name}] = metric.Type
+		}
+	}
+	return declared, nil
 }
 
 // sourcesOf returns the names of the DataSources that are read, for an index.

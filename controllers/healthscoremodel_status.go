@@ -41,6 +41,14 @@ func (r *HealthScoreModelReconciler) setStatus(ctx context.Context, m *v1alpha1.
 		c.reconciling(v1alpha1.ReasonTypeMismatch, "these measures are Missing for every account: "+atMostThree(misfits))
 		return nil
 	}
+	declared, err := declaredTypes(ctx, r.Client, m.Namespace, compiled.result.Reads())
+	if err != nil {
+		return err
+	}
+	if misfits := compiled.result.Misfits(declared); len(misfits) > 0 {
+		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(misfits))
+		return nil
+	}
 	c.ready(v1alpha1.ReasonReady, "the model is in use")
 	return nil
 }

@@ -61,6 +61,11 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	if err != nil {
 		return err
 	}
+	declared, err := declaredTypes(ctx, r.Client, p.Namespace, p.result.Reads())
+	if err != nil {
+		return err
+	}
+	misfits := p.result.Misfits(declared)
 	var wrong []string
 	if len(missing) > 0 {
 		wrong = append(wrong, notThere(missing))
@@ -71,6 +76,8 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	switch {
 	case len(wrong) > 0:
 		c.reconciling(v1alpha1.ReasonReferenceNotFound, strings.Join(wrong, "; "))
+	case len(misfits) > 0:
+		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(misfits))
 	case started.waitsFor != "":
 		c.ready(v1alpha1.ReasonPreviousNameInUse, fmt.Sprintf(
 			"starts nothing while Playbook %s is there, a name of spec.previousNames: delete that playbook, or leave its name out here", started.waitsFor))

@@ -163,6 +163,8 @@ func definite(env *environment, faults []*cel.Error, calls map[int64]ast.CallExp
 		case operators.In:
 			of, in, _ := strings.Cut(arguments, ", ")
 			return in == "list("+of+")" || strings.HasPrefix(in, "map("+of+", ")
+		case operators.Add:
+			return strings.Contains(arguments, "list(")
 		case operators.Conditional:
 			return strings.HasPrefix(arguments, "bool") || strings.HasPrefix(arguments, "dyn")
 		default:

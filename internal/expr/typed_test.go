@@ -40,6 +40,7 @@ func TestWhatNoTypeMakesRight(t *testing.T) {
 		"a number here and a text there":               {ContextRule, "metrics.a.b > 3 && metrics.a.b > 'many'", "column 32: found no matching overload for '>' applied to '(double, string)'"},
 		"a number here and a text in a loop":           {ContextRule, "metrics.a.b > 3 && [metrics.a.b].exists(x, x < 'many')", "'<'"},
 		"a sum with true":                              {ContextRule, "metrics.a.b + true > 1", "'+'"},
+		"a sum with a number and with a text":          {ContextRule, "metrics.a.b + 1 > 1 && metrics.a.b + 'x' == 'x'", "'+'"},
 		"a difference with a text":                     {ContextRule, "metrics.a.b - 'x' > 1", "'-'"},
 		"a product with a text":                        {ContextRule, "metrics.a.b * 'x' > 1", "'*'"},
 		"a quotient by a text":                         {ContextRule, "metrics.a.b / 'x' > 1", "'/'"},
@@ -85,6 +86,7 @@ func TestWhatSomeTypeMakesRight(t *testing.T) {
 		"what is there instead of a number":      {ContextTrigger, "metrics.a.?b.orValue('none') == 'none' && metrics.a.b < 3"},
 		"that a metric is there":                 {ContextTrigger, "has(metrics.a.b) && 'c' in metrics.a"},
 		"what may be of two types by one's word": {ContextTrigger, "dyn(metrics.a.b) == 'x' || metrics.a.b > 3"},
+		"a list and a list of a number":          {ContextTrigger, "(['x'] + [metrics.a.b]).size() == 2 && ([1] + [metrics.a.b]).size() == 2 && metrics.a.b > 3"},
 		"a list of a number and a text":          {ContextTrigger, "[metrics.a.b, 'x'].size() == 2 && metrics.a.b > 3"},
 		"a loop that hides the value":            {ContextScale, "value > 3 && ['a'].exists(value, value == 'a') ? 1 : 2"},
 		"the value of a measure and its score":   {ContextRule, "measures.m.value == 'x' && measures.m.score > 3"},
@@ -107,6 +109,7 @@ func TestWhatATypeMakesWrong(t *testing.T) {
 	for expression, want := range map[v1alpha1.Expression]string{
 		"metrics.a.n > 3":                    "",
 		"metrics.a.n > 'many'":               "column 13: found no matching overload for '>' applied to '(double, string)': metrics.a.n is a Number",
+		"metrics.a.n + ' people' == ''":      "column 13: found no matching overload for '+' applied to '(double, string)': metrics.a.n is a Number",
 		"metrics['a'].n == 'many'":           "column 16: found no matching overload for '==' applied to '(double, string)': metrics.a.n is a Number",
 		"metrics.a.n.startsWith('m')":        "column 23: found no matching overload for 'startsWith' applied to 'double.(string)': metrics.a.n is a Number",
 		"metrics.a.c == 'many'":              "",

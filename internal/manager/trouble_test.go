@@ -94,6 +94,50 @@ func TestAScaleThatDoesNotFitItsMetricSaysSo(t *testing.T) {
 	w.condition(model, func() []metav1.Condition { return model.Status.Conditions }, "Ready", "True", "Ready", "")
 }
 
+func TestAnExpressionThatCannotUseATypeSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.setUsage("acme,80,ok")
+	w.apply(usage)
+	playbook := func(trigger, text string) {
+		t.Helper()
+		w.apply(fmt.Sprintf("kind: Playbook\nmetadata: {name: odd}\nspec: {triggers: [{name: t, %s}], steps: [{name: call, title: %q}]}\n", trigger, text))
+	}
+	p := &v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "odd"}}
+	says := func(condition, reason, message string) {
+		t.Helper()
+		status := metav1.ConditionTrue
+		if condition == "Ready" && reason != "Ready" {
+			status = metav1.ConditionFalse
+		}
+		w.condition(p, func() []metav1.Condition { return p.Status.Conditions }, condition, status, reason, message)
+	}
+	playbook(`expression: "metrics.usage.wau > 'many'"`, "Call")
+	says("Ready", "TypeMismatch", "spec.triggers[t].expression: column 19: found no matching overload for '>' applied to '(double, string)': metrics.usage.wau is a Number")
+	playbook(`value: {from: {source: usage, metric: mood}, atMost: "5"}`, "Call")
+	says("Ready", "TypeMismatch", "spec.triggers[t].value: atMost and atLeast need a Number: metrics.usage.mood is a Category")
+	playbook(`value: {from: {source: usage, metric: wau}, in: [many]}`, "Call")
+	says("Ready", "TypeMismatch", "spec.triggers[t].value: in needs a Category: metrics.usage.wau is a Number")
+	playbook(`score: {atMost: 3}`, "Call ${metrics.usage.wau + ' people'}")
+	says("Ready", "TypeMismatch", "spec.steps[call].title: ${metrics.usage.wau + ' people'}")
+	playbook(`expression: "metrics.usage.mood > 'many'"`, "Call")
+	says("Ready", "Ready", "")
+	playbook(`expression: "metrics.usage.mood == true"`, "Call")
+	says("Stalled", "InvalidSpec", "spec.triggers[t].expression")
+
+	w.apply(`
+kind: HealthScoreModel
+metadata: {name: odd}
+spec:
+  accountSelector: {matchLabels: {nobody: has}}
+  bands: [{name: Healthy, min: 70}, {name: Critical, min: 0}]
+  dimensions: [{name: all, weight: 1}]
+  measures: [{name: wau, dimension: all, weight: 1, from: {source: usage, metric: wau}, scale: {linear: {worst: "0", best: "100"}}}]
+  rules: [{name: many, when: "metrics.usage.wau > 'many'", cap: 39}]
+`)
+	model := &v1alpha1.HealthScoreModel{ObjectMeta: metav1.ObjectMeta{Name: "odd"}}
+	w.condition(model, func() []metav1.Condition { return model.Status.Conditions }, "Ready", "False", "TypeMismatch", "spec.rules[many].when: column 19:")
+}
+
 func TestAPlaybookThatCannotWorkSaysWhere(t *testing.T) {
 	w := newWorld(t)
 	w.apply(`

@@ -20,6 +20,8 @@ type compiler struct {
 	observed []observed
 	// periods are the triggers with every.
 	periods []periodic
+	// places are the fields that cannot use every type of a metric.
+	places []place
 }
 
 // specPath is the root of every path in an error.
@@ -205,6 +207,9 @@ func (c *compiler) valueTest(path *field.Path, t v1alpha1.ValueTrigger) (valueTe
 	}
 	name, ref := c.valueFrom(path.Child("from"), t.From)
 	test.name = name
+	if ref != nil {
+		c.fits(path, test.misfit(*ref))
+	}
 	return test, ref
 }
 

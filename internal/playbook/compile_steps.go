@@ -35,6 +35,7 @@ func (c *compiler) steps() []v1alpha1.MetricReference {
 				continue
 			}
 			metrics = append(metrics, part.reads.Metrics...)
+			c.fits(path.Child(part.field), part.misfit)
 			if ok {
 				c.outcomes(path.Child(part.field), part.reads.Outcomes, before[s.Name])
 			}
@@ -170,6 +171,14 @@ type stepPart struct {
 	err     error
 	program *expr.Program
 	text    *expr.Text
+}
+
+// misfit says where the part cannot use the types that sources declare.
+func (part stepPart) misfit(declared Declared) error {
+	if part.program != nil {
+		return part.program.Misfit(declared)
+	}
+	return part.text.Misfit(declared)
 }
 
 // The fields of a step that hold expressions.

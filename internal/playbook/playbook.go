@@ -28,6 +28,7 @@ type Playbook struct {
 	calendar   *v1alpha1.WorkCalendar
 	steps      []v1alpha1.PlaybookStep
 	reads      []v1alpha1.MetricReference
+	places     []place
 	// keys of its episodes.
 	keys []episodeKey
 }
@@ -74,6 +75,7 @@ func Compile(pb *v1alpha1.Playbook) (*Playbook, error) {
 	metrics = append(metrics, p.ObservedMetrics()...)
 	p.reads = value.DistinctMetrics(metrics)
 	p.keys = p.episodeKeys()
+	p.places = c.places
 	return p, nil
 }
 

@@ -26,6 +26,7 @@ func (c *compiler) expression(path *field.Path, e v1alpha1.Expression) (conditio
 		c.invalid(path, field.OmitValueType{}, err.Error())
 		return nil, nil
 	}
+	c.fits(path, program.Misfit)
 	return expressionCondition(program, value.Shorten(strings.Join(strings.Fields(string(e)), " "), maxShownExpression)), program.Reads().Metrics
 }
 
