@@ -372,7 +372,7 @@ func TestAFinishedRunStaysUntilItWasToldOf(t *testing.T) {
 	w.until("the run and its task are gone", func() error {
 		for _, list := range []client.ObjectList{&v1alpha1.PlaybookRunList{}, &v1alpha1.TaskList{}} {
 			if n, err := w.count(list); err != nil || n != 0 {
-				return fmt.Errorf("%d are left of %T, %v", n, list, err)
+				return fmt.Errorf("%d are left of %T, %w", n, list, err)
 			}
 		}
 		return nil

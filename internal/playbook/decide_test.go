@@ -157,23 +157,28 @@ func TestDecideWithExistingIgnore(t *testing.T) {
 		},
 		"and starts when it comes to hold": {
 			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("quick")), Triggers: are(unknown, yes)},
-			episode(due, noon, 1, armed("quick"), since("quick", noon)), time.Time{},
+			episode(due, noon, 1, armed("quick"), since("quick", noon)),
+			time.Time{},
 		},
 		"the Unknown one held already if it does once it is known": {
 			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(no, yes)},
-			episode(ignored, noon, 0, armed("slow")), time.Time{},
+			episode(ignored, noon, 0, armed("slow")),
+			time.Time{},
 		},
 		"also while another cannot be judged any more": {
 			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(unknown, yes)},
-			episode(ignored, noon, 0, armed("slow")), time.Time{},
+			episode(ignored, noon, 0, armed("slow")),
+			time.Time{},
 		},
 		"the Unknown one that is False once it is known may start": {
 			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("slow")), Triggers: are(unknown, no)},
-			episode(clearState, earlier, 0), time.Time{},
+			episode(clearState, earlier, 0),
+			time.Time{},
 		},
 		"a trigger that was False starts beside one that is Ignored": {
 			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("quick")), Triggers: are(yes, yes)},
-			episode(due, noon, 1, armed("quick"), since("quick", noon)), time.Time{},
+			episode(due, noon, 1, armed("quick"), since("quick", noon)),
+			time.Time{},
 		},
 		"and its for counts for it alone": {
 			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("slow")), Triggers: are(yes, yes)},
@@ -181,15 +186,18 @@ func TestDecideWithExistingIgnore(t *testing.T) {
 		},
 		"its run clears while the Ignored one still holds": {
 			playbook.DecideInput{Memory: episode(firing, earlier, 1, armed("quick")), Triggers: are(yes, no), OpenRun: true, RunExists: true, MaxSequence: 1},
-			episode(ignored, noon, 1, armed("quick")), time.Time{},
+			episode(ignored, noon, 1, armed("quick")),
+			time.Time{},
 		},
 		"a trigger that comes with an edit does not start what is Ignored": {
 			playbook.DecideInput{Memory: episode(ignored, earlier, 0), Triggers: are(yes, yes)},
-			episode(ignored, earlier, 0), time.Time{},
+			episode(ignored, earlier, 0),
+			time.Time{},
 		},
 		"nor does it where those that may start are gone": {
 			playbook.DecideInput{Memory: episode(clearState, earlier, 0, armed("gone")), Triggers: are(unknown, yes)},
-			episode(ignored, noon, 0, armed("gone")), time.Time{},
+			episode(ignored, noon, 0, armed("gone")),
+			time.Time{},
 		},
 		"a False condition at first sight is Clear": {
 			playbook.DecideInput{Triggers: are(no, no)}, episode(clearState, noon, 0), time.Time{},
