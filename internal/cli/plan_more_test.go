@@ -71,3 +71,14 @@ func TestPruneOfWhatIsBuiltTakesTheLastOfAKindToo(t *testing.T) {
 		})
 	}
 }
+
+func TestAPlanSaysWhatMayNotBeMeantSo(t *testing.T) {
+	p := nothingChanges()
+	p.Config = []preview.ConfigChange{{Kind: "Playbook", Name: "churn-risk", Action: preview.Created, Hint: "it does what rescue does"}}
+	r := fixtureReport(p, false)
+	for form, want := range map[string]string{formatTable: "\n      ! it does what rescue does\n", formatMarkdown: "\n!   it does what rescue does\n"} {
+		if out := inForm(t, r, form); !strings.Contains(out, want) {
+			t.Errorf("-o %s does not say it:\n%s", form, out)
+		}
+	}
+}

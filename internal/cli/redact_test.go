@@ -51,7 +51,7 @@ func fillPreview(s string) *preview.Preview {
 
 // mayComeOut are the fields that a redacted plan shows: what is in the files anyway, times, and counts.
 var mayComeOut = []string{
-	".Namespace", ".Ahead", ".Config[].Kind", ".Config[].Name", ".Config[].Action", ".Config[].Fields[].Path", ".Config[].Fields[].Before", ".Config[].Fields[].After", ".Config[].More",
+	".Namespace", ".Ahead", ".Config[].Kind", ".Config[].Name", ".Config[].Action", ".Config[].Fields[].Path", ".Config[].Fields[].Before", ".Config[].Fields[].After", ".Config[].More", ".Config[].Hint",
 	".Facts[].Source", ".Facts[].Age", ".NoData[].Reader", ".NoData[].Source", ".NoData[].Metric", ".NoData[].Accounts",
 	".Accounts.Before", ".Accounts.After", ".Accounts.Created", ".Accounts.Updated", ".Accounts.Churned", ".Accounts.Deleted", ".Accounts.Stopped", ".Accounts.Rescored", ".Accounts.Moved",
 	".Changed[].Action", ".Changed[].Set", ".Changed[].Fields[].Path", ".Stopped[].Set", ".Stopped[].Creates", ".Stopped[].Prunes",

@@ -371,8 +371,12 @@ func TestAFinishedRunStaysUntilItWasToldOf(t *testing.T) {
 	w.getsAll(back, "task.done triage")
 	w.until("the run and its task are gone", func() error {
 		for _, list := range []client.ObjectList{&v1alpha1.PlaybookRunList{}, &v1alpha1.TaskList{}} {
-			if n, err := w.count(list); err != nil || n != 0 {
-				return fmt.Errorf("%d are left of %T, %w", n, list, err)
+			n, err := w.count(list)
+			if err != nil {
+				return err
+			}
+			if n != 0 {
+				return fmt.Errorf("%d are left of %T", n, list)
 			}
 		}
 		return nil
