@@ -134,6 +134,7 @@ func TestADateThatGoesAwayAndComesBack(t *testing.T) {
 	w.taskIs("sixty", "has a later time", at("lee@example.com", 50, 65))
 	datesKnown(metav1.ConditionTrue)
 	w.pass(45 * 24 * time.Hour)
+	w.quiet()
 	w.taskIs("sixty", "waits for the later time", at("lee@example.com", 50, 65))
 	w.pass(6 * 24 * time.Hour)
 	w.taskIs("sixty", "is open", isState(v1alpha1.TaskOpen))
@@ -156,6 +157,7 @@ func TestDoneWhenOfTasksThatWait(t *testing.T) {
 	w.finish(tasks["snoozed"], fmt.Sprintf(`{"spec":{"snooze":{"until":%q}}}`, w.clock.Now().Add(100*24*time.Hour).Format(time.RFC3339)))
 	w.taskIs("snoozed", "is put off", isState(v1alpha1.TaskSnoozed))
 	w.setUsage("acme,11,ok")
+	w.quiet()
 	// What is put off closes, what is blocked waits.
 	w.taskStates(map[string]v1alpha1.TaskState{"first": v1alpha1.TaskOpen, "blocked": blocked, "later": blocked, "snoozed": done})
 	w.finish(tasks["first"], `{"spec":{"state":"Done"}}`)

@@ -81,6 +81,7 @@ func TestStepsOpenAndAreDueByTheContract(t *testing.T) {
 	})
 	at("sixty is due", sixty.Status.DueTime, 25)
 	w.pass(9 * 24 * time.Hour)
+	w.quiet()
 	w.taskIs("sixty", "waits", func(task *v1alpha1.Task) bool { return task.Status.State == v1alpha1.TaskBlocked })
 	w.pass(25 * time.Hour)
 	w.taskIs("sixty", "is open", func(task *v1alpha1.Task) bool { return task.Status.State == v1alpha1.TaskOpen })
@@ -213,6 +214,7 @@ func TestATaskEscalatesInStages(t *testing.T) {
 	w.finish(call, fmt.Sprintf(`{"spec":{"snooze":{"until":%q,"reason":"they are on holiday"}}}`, w.clock.Now().Add(36*time.Hour).Format(time.RFC3339)))
 	w.taskIs("call", "is snoozed", is("jo@example.com", "High", v1alpha1.TaskSnoozed))
 	w.pass(30 * time.Hour)
+	w.quiet()
 	call = w.taskIs("call", "is still snoozed", is("jo@example.com", "High", v1alpha1.TaskSnoozed))
 	if !meta.IsStatusConditionTrue(call.Status.Conditions, v1alpha1.ConditionOverdue) {
 		t.Errorf("it is not overdue while it is snoozed: %s", asYAML(call.Status))
