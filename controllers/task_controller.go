@@ -85,7 +85,7 @@ func (r *TaskReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 }
 
 // plan returns the plan of the task's run; none where that is gone. wait is true where the run's own status has still to
-// say that the task's step is ready: that change brings the task here again.
+// say what becomes of the task: that change brings the task here again.
 func (r *TaskReconciler) plan(ctx context.Context, task *v1alpha1.Task) (work *playbook.Plan, wait bool, err error) {
 	if task.Spec.RunRef == nil {
 		work, err = r.noRun(ctx, task)
@@ -114,7 +114,7 @@ func (r *TaskReconciler) plan(ctx context.Context, task *v1alpha1.Task) (work *p
 		ctrl.LoggerFrom(ctx).Error(err, "the run cannot be planned")
 		return nil, true, nil
 	}
-	return work, !sameReadyTime(&run.Status, &work.Status, task.Spec.Step), nil
+	return work, awaitsRun(&run, &work.Status, task), nil
 }
 
 // noRun is the plan of a task made by hand, which is its account's owner's where nobody is named; none without the account.
@@ -126,18 +126,25 @@ func (r *TaskReconciler) noRun(ctx context.Context, task *v1alpha1.Task) (*playb
 	return playbook.NoRun(&acct), nil
 }
 
-// sameReadyTime reports whether two statuses of a run agree on when a step was ready.
-func sameReadyTime(written, planned *v1alpha1.PlaybookRunStatus, step v1alpha1.StepName) bool {
-	return readyTime(written, step).Equal(readyTime(planned, step))
+// awaitsRun reports whether a run has still to say that a task's step is ready, or that its doneWhen does not hold now that
+// its time has come: nobody is told of work that there is not.
+func awaitsRun(run *v1alpha1.PlaybookRun, planned *v1alpha1.PlaybookRunStatus, task *v1alpha1.Task) bool {
+	is, will := stepStatus(&run.Status, task.Spec.Step), stepStatus(planned, task.Spec.Step)
+	if !is.ReadyTime.Equal(will.ReadyTime) {
+		return true
+	}
+	opens := is.State == v1alpha1.StepWaiting && will.State == v1alpha1.StepOpen && task.Spec.State != v1alpha1.WorkInProgress
+	return opens && slices.ContainsFunc(run.Spec.Steps, func(s v1alpha1.PlaybookStep) bool { return s.Name == task.Spec.Step && s.DoneWhen != "" })
 }
 
-func readyTime(status *v1alpha1.PlaybookRunStatus, step v1alpha1.StepName) *metav1.Time {
+// stepStatus is how far a step of a run is; empty where the status does not say.
+func stepStatus(status *v1alpha1.PlaybookRunStatus, step v1alpha1.StepName) v1alpha1.StepStatus {
 	for i := range status.Steps {
 		if status.Steps[i].Name == step {
-			return status.Steps[i].ReadyTime
+			return status.Steps[i]
 		}
 	}
-	return nil
+	return v1alpha1.StepStatus{}
 }
 
 // setTaskStatus puts a plan into a task's status, and returns when it changes by itself.

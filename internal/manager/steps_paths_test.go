@@ -163,7 +163,13 @@ func TestDoneWhenOfTasksThatWait(t *testing.T) {
 	w.finish(tasks["first"], `{"spec":{"state":"Done"}}`)
 	w.taskStates(map[string]v1alpha1.TaskState{"first": done, "blocked": done, "later": blocked, "snoozed": done})
 	w.pass(73 * time.Hour)
-	w.taskStates(map[string]v1alpha1.TaskState{"first": done, "blocked": done, "later": done, "snoozed": done})
+	tasks = w.taskStates(map[string]v1alpha1.TaskState{"first": done, "blocked": done, "later": done, "snoozed": done})
+	// Nobody was told of work that there was not.
+	for _, step := range []string{"blocked", "later"} {
+		if at := tasks[step].Status.OpenedTime; at != nil {
+			t.Errorf("%s was open, since %s", step, at)
+		}
+	}
 }
 
 func TestAnEditOfThePlaybookIsForTheNextRun(t *testing.T) {

@@ -209,6 +209,18 @@ func TestEscalation(t *testing.T) {
 	}
 }
 
+func TestATaskThatOpensPastItsDueTimeHasTheStagesThatItMissed(t *testing.T) {
+	j := late(t)
+	s := &j.run.Spec.Steps[0]
+	s.Opens, s.Due = &v1alpha1.StepTime{After: "2d"}, &v1alpha1.StepTime{After: "1d", Of: v1alpha1.PointRunStart}
+	// Nobody can be late with what is blocked.
+	wantForce(t, "while it is blocked", j.hours(47), 0, "jo@example.com", medium)
+	same(t, "overdue tasks while it is blocked", int32(0), j.run.Status.OverdueTasks)
+	wantForce(t, "once it is open", j.hours(48), 2, "max", high)
+	same(t, "overdue tasks", int32(1), j.run.Status.OverdueTasks)
+	same(t, "next change", noon.Add(72*time.Hour), j.plan().NextChange)
+}
+
 func TestAStageWhoseAssigneeCannotBeSaid(t *testing.T) {
 	j := late(t)
 	j.run.Spec.Steps[0].Escalation[1].Assignee = "${account.labels['lead']}@example.com"

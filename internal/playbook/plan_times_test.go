@@ -74,6 +74,10 @@ func TestWorkingDays(t *testing.T) {
 			&v1alpha1.WorkCalendar{Holidays: []v1alpha1.Date{"2026-12-24", "2026-12-25", "2026-12-28"}}, "UTC",
 			"2026-12-23 10:00", "", days("2d"), "2026-12-30 10:00",
 		},
+		"holidays may be in any order, and twice": {
+			&v1alpha1.WorkCalendar{Holidays: []v1alpha1.Date{"2026-12-28", "2026-12-25", "2026-12-24", "2026-12-25T00:00:00Z", "2026-12-26"}}, "UTC",
+			"2026-12-23 10:00", "", days("2d"), "2026-12-30 10:00",
+		},
 		"a holiday may be in RFC 3339, and counts as its day": {
 			&v1alpha1.WorkCalendar{Holidays: []v1alpha1.Date{"2026-11-03T00:00:00Z"}}, "UTC", "2026-11-02 10:00", "", days("1d"), "2026-11-04 10:00",
 		},
