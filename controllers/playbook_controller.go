@@ -107,8 +107,8 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		}
 	}
 	expires, err := r.expire(ctx, &pb, started.runs)
-	if err != nil {
-		return ctrl.Result{}, err
+	if err = errors.Join(started.refused, err); err != nil {
+		return ctrl.Result{}, err // tried again, each time later
 	}
 	return requeueAt(r.Clock, value.Earliest(started.next, expires)), nil
 }

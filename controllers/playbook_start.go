@@ -2,11 +2,13 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +27,8 @@ type startResult struct {
 	held []v1alpha1.HeldRun
 	// waitsFor is a previous name of the playbook that is still in use, so that nothing starts; empty for none.
 	waitsFor string
+	// refused are the errors of an API server that does not let a run be made: a quota, or a policy of the cluster.
+	refused error
 	// undecided means that nothing may start yet, so that what was held before still stands.
 	undecided bool
 	// next is when to look again; the zero time is when something changes.
@@ -161,7 +165,14 @@ func (r *PlaybookReconciler) admit(ctx context.Context, p plan, watched []*v1alp
 	result.held = admission.Held
 	for _, name := range admission.Start {
 		run, next, err := r.startOne(ctx, p, due[name].DeepCopy())
-		if err != nil {
+		switch {
+		case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
+			// What is wrong with one run keeps no other account waiting.
+			reason := apierrors.ReasonForError(err)
+			recorder{r.Recorder}.warning(due[name], "RunRefused", "StartRun", "playbook %s is due, and the API server refuses its run: %s", p.Name, reason)
+			result.refused = errors.Join(result.refused, err)
+			continue
+		case err != nil:
 			return result, err
 		}
 		if run != nil {
