@@ -86,8 +86,8 @@ func newStarter(t *testing.T, edit func(*v1alpha1.Playbook), arr map[string]int6
 	return s
 }
 
-// look evaluates every account, then looks at the playbook.
-func (s *starter) look() (ctrl.Result, error) {
+// evaluate looks at every account.
+func (s *starter) evaluate() {
 	s.t.Helper()
 	var accounts v1alpha1.AccountList
 	if err := s.List(s.t.Context(), &accounts); err != nil {
@@ -98,6 +98,12 @@ func (s *starter) look() (ctrl.Result, error) {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// look looks at every account, then at the playbook.
+func (s *starter) look() (ctrl.Result, error) {
+	s.t.Helper()
+	s.evaluate()
 	return s.reconciler.Reconcile(s.t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "welcome"}})
 }
 
@@ -178,6 +184,27 @@ func TestAPlaybookIsLookedAtAgainWhenSomethingChangesByItself(t *testing.T) {
 	again(0)
 	if err := s.List(t.Context(), &runs); err != nil || len(runs.Items) != 1 || runs.Items[0].Spec.AccountRef.Name != "small" {
 		t.Errorf("the runs are %v, %v", runs.Items, err)
+	}
+}
+
+func TestARunThatIsDeletedBeforeTheCacheShowsItCountsNoLonger(t *testing.T) {
+	s := newStarter(t, func(*v1alpha1.Playbook) {}, map[string]int64{"acme": 1})
+	if _, err := s.look(); err != nil {
+		t.Fatal(err)
+	}
+	s.evaluate() // the account has seen it, and the playbook not yet
+	if err := s.DeleteAllOf(t.Context(), &v1alpha1.PlaybookRun{}, client.InNamespace("default")); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := s.look(); err != nil || result.RequeueAfter != cacheLag+time.Millisecond {
+		t.Errorf("whether it is there is asked again in %s, %v", result.RequeueAfter, err)
+	}
+	s.clock.SetTime(s.clock.Now().Add(cacheLag))
+	if result, err := s.look(); err != nil || result.RequeueAfter != 0 {
+		t.Errorf("it is looked at again in %s, %v", result.RequeueAfter, err)
+	}
+	if status := s.status(); status.ActiveRuns != 0 || status.Results != nil {
+		t.Errorf("%d runs are active, and the results are %+v", status.ActiveRuns, status.Results)
 	}
 }
 

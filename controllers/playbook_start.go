@@ -42,7 +42,7 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startRes
 	if err != nil {
 		return result, err
 	}
-	if result.runs, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), renames, now); err != nil || p.err != nil {
+	if result.runs, result.next, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), renames, now); err != nil || p.err != nil {
 		return result, err
 	}
 	if result.waitsFor = renames.WaitsFor(p.Name); result.waitsFor != "" {
@@ -67,25 +67,27 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startRes
 	}
 	ready, next, err := r.mayStart(ctx, p, watched, now)
 	if err != nil || !ready {
-		result.undecided, result.next = true, next
+		result.undecided, result.next = true, value.Earliest(result.next, next)
 		return result, err
 	}
 	return r.admit(ctx, p, watched, result)
 }
 
 // runsOf returns the runs of a playbook, under whichever name it started them, with those that were just made and the cache
-// does not show yet.
-func (r *PlaybookReconciler) runsOf(ctx context.Context, of types.NamespacedName, renames *playbook.Renames, now time.Time) ([]v1alpha1.PlaybookRun, error) {
+// does not show yet, and when to ask again whether it does.
+func (r *PlaybookReconciler) runsOf(ctx context.Context, of types.NamespacedName, renames *playbook.Renames, now time.Time) ([]v1alpha1.PlaybookRun, time.Time, error) {
 	var all []v1alpha1.PlaybookRun
+	var next time.Time
 	for _, name := range renames.Names(of.Name) {
 		var runs v1alpha1.PlaybookRunList
 		err := r.List(ctx, &runs, client.InNamespace(of.Namespace), client.MatchingFields{IndexPlaybook: name}, client.UnsafeDisableDeepCopy)
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
-		all = append(all, r.created.merge(types.NamespacedName{Namespace: of.Namespace, Name: name}, runs.Items, now)...)
+		merged, again := r.created.merge(types.NamespacedName{Namespace: of.Namespace, Name: name}, runs.Items, now)
+		all, next = append(all, merged...), value.Earliest(next, again)
 	}
-	return all, nil
+	return all, next, nil
 }
 
 // due returns the accounts that have an episode of the playbook in the state Due. They are the cache's own.
@@ -227,7 +229,7 @@ func (r *PlaybookReconciler) inhibitors(ctx context.Context, p plan, plans []pla
 		if _, known := all[name]; known {
 			continue
 		}
-		runs, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, renames, now)
+		runs, _, err := r.runsOf(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, renames, now)
 		if err != nil {
 			return nil, err
 		}

@@ -218,8 +218,9 @@ func (o *ownCreates) add(playbook types.NamespacedName, run *v1alpha1.PlaybookRu
 	o.runs[playbook] = append(o.runs[playbook], ownCreate{run, now})
 }
 
-// merge returns the runs that the cache shows and those that it does not show yet, and forgets what it shows.
-func (o *ownCreates) merge(playbook types.NamespacedName, cached []v1alpha1.PlaybookRun, now time.Time) []v1alpha1.PlaybookRun {
+// merge returns the runs that the cache shows and those that it does not show yet, and forgets what it shows. next is when
+// the first of those counts as deleted.
+func (o *ownCreates) merge(playbook types.NamespacedName, cached []v1alpha1.PlaybookRun, now time.Time) (merged []v1alpha1.PlaybookRun, next time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	shown := make(map[types.UID]bool, len(cached))
@@ -230,17 +231,18 @@ func (o *ownCreates) merge(playbook types.NamespacedName, cached []v1alpha1.Play
 	for _, own := range o.runs[playbook] {
 		if !shown[own.run.UID] && now.Sub(own.at) < cacheLag {
 			waiting = append(waiting, own)
+			next = value.Earliest(next, own.at.Add(cacheLag))
 		}
 	}
 	if len(waiting) == 0 {
 		delete(o.runs, playbook)
-		return cached
+		return cached, next
 	}
 	o.runs[playbook] = waiting
-	merged := make([]v1alpha1.PlaybookRun, 0, len(cached)+len(waiting))
+	merged = make([]v1alpha1.PlaybookRun, 0, len(cached)+len(waiting))
 	merged = append(merged, cached...)
 	for _, own := range waiting {
 		merged = append(merged, *own.run)
 	}
-	return merged
+	return merged, next
 }
