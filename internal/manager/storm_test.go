@@ -335,3 +335,37 @@ func TestALimitThatIsLoweredBelowWhatIsActive(t *testing.T) {
 	held(1, "c")
 	w.openRuns("d/rescue")
 }
+
+func TestWhatADeletedPlaybookHasLeftStaysWithPeople(t *testing.T) {
+	w := newWorld(t)
+	w.setUsage("acme,30,ok", "beta,30,ok")
+	w.apply(usage)
+	w.apply(watchLow("rescue", "call", "  historyLimit: 0\n"))
+	w.addAccount("acme", 1)
+	w.addAccount("beta", 2)
+	w.openRuns("acme/rescue", "beta/rescue")
+	if err := w.Delete(t.Context(), &v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "rescue"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.quiet()
+	w.setUsage("acme,80,ok", "beta,30,ok") // nobody judges any more whether it is needed
+	w.health("acme", 80, "Healthy")
+	w.openRuns("acme/rescue", "beta/rescue")
+	var tasks v1alpha1.TaskList
+	if n, err := w.count(&tasks); err != nil || n != 2 {
+		t.Fatalf("%d tasks, %v", n, err)
+	}
+	w.finish(tasks.Items[0], `{"spec":{"state":"Done"}}`)
+	w.runState(tasks.Items[0].Spec.AccountRef.Name, v1alpha1.RunCompleted, metav1.ConditionFalse)
+	w.pass(60 * 24 * time.Hour)
+	w.quiet()
+	if n, err := w.count(&v1alpha1.PlaybookRunList{}); err != nil || n != 2 {
+		t.Errorf("%d runs are left, %v", n, err)
+	}
+	// People take it away with its label.
+	labeled := client.MatchingLabels{v1alpha1.LabelPlaybook: "rescue"}
+	if err := w.DeleteAllOf(t.Context(), &v1alpha1.PlaybookRun{}, client.InNamespace(w.namespace), labeled); err != nil {
+		t.Fatal(err)
+	}
+	w.taskStates(map[string]v1alpha1.TaskState{})
+}
