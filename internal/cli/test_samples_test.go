@@ -64,7 +64,7 @@ func TestABrokenSampleFailsItsTests(t *testing.T) {
 		"playbook-check-in.yaml":      {{"every: 30d", "every: 31d"}, {"qbr, renewal, rescue, champion-left, usage-drop, detractor, tickets]", "qbr]"}, {"[HighTouch, MidTouch]", "[HighTouch, TechTouch]"}},
 		"playbook-detractor.yaml":     {{`atMost: "6"`, `atMost: "5"`}, {"per: Observation", "per: State"}, {"cooldown: 7d", "cooldown: 6d"}, {"{overdueBy: 2d", "{overdueBy: 3d"}},
 		"playbook-expansion.yaml":     {{"for: 14d", "for: 15d"}, {"0.9 *", "0.92 *"}, {"cooldown: 90d", "cooldown: 91d"}, {"repeat: AfterCooldown", "repeat: Never"}, {"usage-drop, tickets, detractor", "usage-drop, detractor"}},
-		"playbook-low-adoption.yaml":  {{"for: 14d", "for: 13d"}, {"< 0.5 *", "<= 0.5 *"}, {">= 0.6 *", ">= 0.7 *"}, {"opens: {after: 14d}", "opens: {after: 15d}"}},
+		"playbook-low-adoption.yaml":  {{"for: 14d", "for: 13d"}, {"{overdueBy: 1d", "{overdueBy: 2d"}, {"< 0.5 *", "<= 0.5 *"}, {">= 0.6 *", ">= 0.7 *"}, {"opens: {after: 14d}", "opens: {after: 15d}"}},
 		"playbook-onboarding.yaml":    {{"touchModels: [HighTouch, MidTouch]", "touchModels: []"}, {">= 4", ">= 5"}, {"onResolve: KeepTasks", "onResolve: CancelUntouched"}, {"2026-12-25", "2026-11-24"}},
 		"playbook-qbr.yaml":           {{"every: 90d", "every: 91d"}, {"touchModels: [HighTouch]", "touchModels: [HighTouch, MidTouch]"}, {"== 'Held'", "!= 'Held'"}, {"overdueBy: 10d", "overdueBy: 11d"}},
 		"playbook-renewal.yaml":       {{"within: 90d", "within: 89d"}, {"before: 30d", "before: 29d"}, {"ifPast: Skip", "ifPast: Open"}, {"== 'Lost'", "== 'Reduced'"}},

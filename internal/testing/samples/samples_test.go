@@ -150,3 +150,22 @@ func TestTwoConversationsAtOnceAreRare(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAToolDoesNotDoComesToAPerson: a queue has nobody who sees that his list grows.
+func TestWhatAToolDoesNotDoComesToAPerson(t *testing.T) {
+	tools := 0
+	for _, pb := range load(t).playbooks {
+		for _, step := range pb.Spec.Steps {
+			if step.Assignee == "" || strings.Contains(step.Assignee, "${") {
+				continue
+			}
+			tools++
+			if step.Due == nil || !slices.ContainsFunc(step.Escalation, func(e v1alpha1.EscalationStage) bool { return strings.Contains(e.Assignee, "${") }) {
+				t.Errorf("%s: the step %s of %s has no due time with an escalation to a person", pb.Name, step.Name, step.Assignee)
+			}
+		}
+	}
+	if tools == 0 {
+		t.Error("no sample shows a tool")
+	}
+}

@@ -152,6 +152,12 @@ var lowAdoptionStories = map[string]story{
 		p.fact("usage.seats_used", "18")
 		p.say("60%% of the seats")
 	}},
+	"the tool does not work": {account: "foxglove-florists", play: func(p *player) {
+		p.seats(30)
+		p.wait(14 * day)
+		p.wait(3 * day)
+		p.say("a day late")
+	}},
 	"the mail is enough": {account: "foxglove-florists", play: func(p *player) {
 		p.seats(30)
 		p.wait(14 * day)
