@@ -185,6 +185,8 @@ const (
 	maxPause        = 5 * time.Minute
 	minRefusedPause = 30 * time.Second
 	maxRefusedPause = time.Hour
+	// farthest is longer than any pause: what is further ahead was planned before the clock was put back.
+	farthest = 2 * maxRefusedPause
 	// stuck is how often the receiver may fail over one event before the others go first.
 	stuck = 3
 )

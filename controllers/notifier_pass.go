@@ -103,6 +103,12 @@ func (r *NotifierReconciler) begin(ctx context.Context, n *v1alpha1.Notifier) (*
 		// Somebody changed something, or wants it tried now.
 		p.memory.generation, p.memory.handled, p.memory.failures, p.memory.next, p.memory.tried = n.Generation, request, 0, time.Time{}, nil
 	}
+	if p.memory.next.After(p.now.Add(farthest)) {
+		p.memory.next = time.Time{}
+	}
+	if p.memory.wrote.After(p.now) {
+		p.memory.wrote = time.Time{}
+	}
 	n.Status.ObservedGeneration, n.Status.LastHandledRequestedAt = n.Generation, requestedAt(n)
 	shown, err := r.waitingFor(ctx, p.key)
 	if err != nil {
@@ -129,18 +135,23 @@ func (p *notifierPass) sort(shown []waitingEvent, l *ledger) {
 	}
 	isShown := func(id notify.ID) bool { _, ok := ids[id]; return ok }
 	l.keep(p.key, isShown)
-	p.memory.tried = onlyShown(p.memory.tried, isShown)
+	p.memory.tried = onlyShown(p.memory.tried, isShown, p.now.Add(farthest))
 	p.waiting = slices.DeleteFunc(shown, func(e waitingEvent) bool { return l.taken(p.key, e.id) })
 	p.noRoom = l.drops(p.key)
 }
 
-// onlyShown copies what is remembered of the events that are shown.
-func onlyShown(tried map[notify.ID]attempts, shown func(notify.ID) bool) map[notify.ID]attempts {
+// onlyShown copies what is remembered of the events that are shown. One that waits for longer than until the last moment
+// is tried now.
+func onlyShown(tried map[notify.ID]attempts, shown func(notify.ID) bool, last time.Time) map[notify.ID]attempts {
 	left := map[notify.ID]attempts{}
 	for id, a := range tried {
-		if shown(id) {
-			left[id] = a
+		if !shown(id) {
+			continue
 		}
+		if a.next.After(last) {
+			a.next = time.Time{}
+		}
+		left[id] = a
 	}
 	return left
 }

@@ -405,3 +405,47 @@ func TestNobodyLooksForNothing(t *testing.T) {
 		t.Errorf("with nothing to deliver it looks again in %s", result.RequeueAfter)
 	}
 }
+
+// TestAClockThatIsPutBack does not make a receiver, an event or a number wait until it was put back to.
+func TestAClockThatIsPutBack(t *testing.T) {
+	for name, status := range map[string]int{"a receiver that was down": http.StatusBadGateway, "an event that was refused": http.StatusBadRequest} {
+		t.Run(name, func(t *testing.T) {
+			s := newSink(t, func(string) int { return status })
+			r, c, clock := deliverer(s.URL, 1)
+			look(t, r)
+			s.answer = func(string) int { return http.StatusOK }
+			clock.SetTime(clock.Now().AddDate(0, 0, -20))
+			result := look(t, r)
+			if result.RequeueAfter > 2*maxRefusedPause {
+				t.Errorf("it looks again in %s", result.RequeueAfter)
+			}
+			clock.SetTime(clock.Now().Add(2 * time.Minute))
+			look(t, r)
+			if s.took() != 1 || c.notifier.Status.Waiting != 0 {
+				t.Errorf("%d came, %d are said to wait", s.took(), c.notifier.Status.Waiting)
+			}
+		})
+	}
+}
+
+// TestTheOperatorIsKilledBetweenADeliveryAndTheMark sends the event again, with the id that it had.
+func TestTheOperatorIsKilledBetweenADeliveryAndTheMark(t *testing.T) {
+	s := newSink(t, func(string) int { return http.StatusOK })
+	r, c, clock := deliverer(s.URL, 1)
+	look(t, r)
+	again, _, _ := deliverer(s.URL, 0) // remembers nothing
+	again.Client, again.Clock = c, clock
+	again.Outbox = &Outbox{Reader: c, Clock: clock, Notifiers: &Waker{}}
+	look(t, again)
+	if len(s.bodies) != 2 || s.bodies[0] != s.bodies[1] {
+		t.Fatalf("it came as %q", s.bodies)
+	}
+	task := &c.tasks[0]
+	if _, err := again.Outbox.ofTask(t.Context(), task, task.Status.DeepCopy()); err != nil || len(task.Status.Undelivered) > 0 {
+		t.Errorf("it holds %v, %v", task.Status.Undelivered, err)
+	}
+	look(t, again)
+	if len(s.bodies) != 2 {
+		t.Errorf("it came %d times", len(s.bodies))
+	}
+}
