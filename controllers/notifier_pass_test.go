@@ -449,3 +449,37 @@ func TestTheOperatorIsKilledBetweenADeliveryAndTheMark(t *testing.T) {
 		t.Errorf("it came %d times", len(s.bodies))
 	}
 }
+
+// TestAReceiverThatAnswersTooLate has the event, and gets it again with the same id: nobody knows that it came.
+func TestAReceiverThatAnswersTooLate(t *testing.T) {
+	var (
+		mu     sync.Mutex
+		bodies []string
+	)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		bodies = append(bodies, string(body))
+		first := len(bodies) == 1
+		mu.Unlock()
+		if first {
+			<-r.Context().Done() // until nobody listens any more
+		}
+	}))
+	defer s.Close()
+	r, c, clock := deliverer(s.URL, 1)
+	c.notifier.Spec.Timeout = "100ms"
+	look(t, r)
+	available := meta.FindStatusCondition(c.notifier.Status.Conditions, v1alpha1.ConditionAvailable)
+	if available == nil || available.Status != metav1.ConditionFalse || !strings.Contains(available.Message, "no answer within 100ms (spec.timeout)") {
+		t.Errorf("it says %v", available)
+	}
+	c.notifier.Spec.Timeout = "30s"
+	clock.SetTime(clock.Now().Add(2 * time.Second))
+	look(t, r)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(bodies) != 2 || bodies[0] != bodies[1] {
+		t.Errorf("it came as %q", bodies)
+	}
+}

@@ -291,6 +291,40 @@ func TestASignedEventAndASlackMessage(t *testing.T) {
 	w.notifierIs("slack", "is ready", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
 }
 
+// TestASecretThatIsAllowedNoMore sends nothing from then on, with or without the signature, and loses nothing. Another
+// notifier goes on.
+func TestASecretThatIsAllowedNoMore(t *testing.T) {
+	w := newWorld(t)
+	r, other := newReceiver(t), newReceiver(t)
+	w.apply(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: key, annotations: {perennial.dev/allow-host: %q}}\nstringData: {signing: a-key}\n", strings.TrimPrefix(r.URL, "http://")))
+	w.apply(r.notifier("signed", "  events: [HealthChanged]"))
+	w.patch(&v1alpha1.Notifier{ObjectMeta: metav1.ObjectMeta{Name: "signed"}}, `{"spec": {"cloudEvents": {"signingSecretRef": {"name": "key", "key": "signing"}}}}`)
+	w.apply(other.notifier("other", "  events: [HealthChanged]"))
+	for _, name := range []string{"signed", "other"} {
+		w.notifierIs(name, "can be used", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
+	}
+	w.acmeHealthy()
+	w.setUsage("acme,30,ok")
+	w.getsAll(r, acmeFalls[0])
+	w.holds("signed")
+
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "key"}}
+	w.patch(secret, `{"metadata": {"annotations": {"perennial.dev/allow-host": null}}}`)
+	w.setUsage("acme,90,ok")
+	again := []string{acmeFalls[0], "account.health.changed, Critical -> Healthy, score 90"}
+	w.getsAll(other, again...)
+	w.notifierIs("signed", "says so", hasCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSecretNotAllowed))
+	w.holds("signed", "HealthChanged of account")
+	w.pass(10 * time.Minute)
+	w.quiet()
+	w.getsAll(r, acmeFalls[0])
+
+	w.patch(secret, fmt.Sprintf(`{"metadata": {"annotations": {"perennial.dev/allow-host": %q}}}`, strings.TrimPrefix(r.URL, "http://")))
+	w.pass(10 * time.Minute)
+	w.getsAll(r, again...)
+	w.notifierIs("signed", "can be used", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady))
+}
+
 // TestANotifierIsSuspendedAndDeleted keeps events while it is suspended, and lets go of them with the notifier.
 func TestANotifierIsSuspendedAndDeleted(t *testing.T) {
 	w := newWorld(t)
