@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -111,10 +112,35 @@ func TestSign(t *testing.T) {
 	if got := Sign(plain, "id", time.Unix(1614265330, 0), body)["webhook-signature"]; err != nil || got != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
 		t.Errorf("with a plain secret it is %s, %v", got, err)
 	}
-	for _, bad := range []string{"whsec_", "whsec_no base64"} {
-		if _, err := SigningKey(bad); err == nil || strings.Contains(err.Error(), "no base64!") {
-			t.Errorf("%s: %v", bad, err)
-		}
+}
+
+func TestSigningKeysThatAreOdd(t *testing.T) {
+	tests := map[string]struct {
+		secret, want string
+		err          error
+	}{
+		"base64":                           {"whsec_a2V5", "key", nil},
+		"base64 with padding":              {"whsec_a2V5cw==", "keys", nil},
+		"base64 on two lines":              {"whsec_a2\nV5", "key", nil},
+		"a key as it is":                   {"käy whsec_", "käy whsec_", nil},
+		"a key of bytes":                   {"\x00\xff", "\x00\xff", nil},
+		"nothing":                          {"", "", ErrSigningKey},
+		"nothing after whsec_":             {"whsec_", "", ErrSigningKey},
+		"no base64":                        {"whsec_no base64", "", ErrSigningKey},
+		"base64 without its padding":       {"whsec_a2V5cw", "", ErrSigningKey},
+		"the private key of other ciphers": {"whsk_a2V5", "", ErrOtherSignature},
+		"the public key of other ciphers":  {"whpk_a2V5", "", ErrOtherSignature},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			key, err := SigningKey(test.secret)
+			if !errors.Is(err, test.err) || string(key) != test.want {
+				t.Errorf("%q, %v", key, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "a2V5") {
+				t.Errorf("it shows the key: %v", err)
+			}
+		})
 	}
 }
 

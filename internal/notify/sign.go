@@ -10,13 +10,21 @@ import (
 	"time"
 )
 
-// ErrSigningKey is the error of a key that says it is base64, and is not.
-var ErrSigningKey = errors.New("after whsec_ there is no base64")
+// Errors of keys, which repeat nothing of them.
+var (
+	// ErrSigningKey: it says that it is base64, and is not; or it is empty.
+	ErrSigningKey = errors.New("after whsec_ there is no base64")
+	// ErrOtherSignature: it is for signatures of ed25519, which Standard Webhooks has too.
+	ErrOtherSignature = errors.New("whsk_ and whpk_ begin the keys of another kind of signature, which is not made")
+)
 
 // SigningKey returns the key that a secret holds: what follows whsec_ is base64; anything else is the key itself.
 func SigningKey(secret string) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(secret, "whsec_")
-	if !ok {
+	switch {
+	case strings.HasPrefix(secret, "whsk_"), strings.HasPrefix(secret, "whpk_"):
+		return nil, ErrOtherSignature
+	case !ok && secret != "":
 		return []byte(secret), nil
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
