@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,8 +156,17 @@ func texts(t *testing.T, m *Message) (slackMessage, string) {
 	if err := json.Unmarshal(body, &out); err != nil {
 		t.Fatal(err)
 	}
-	all := []string{out.Text}
-	for _, b := range out.Blocks {
+	first, _, _ := strings.Cut(out.Text, "\n")
+	all := []string{first}
+	for i, b := range out.Blocks {
+		for _, part := range append(slices.Clone(b.Fields), ptr.Deref(b.Text, slackText{Verbatim: true})) {
+			if said := strings.Replace(part.Text, "\n", " ", 1); i > 0 && !strings.Contains(strings.ReplaceAll(out.Text, "\n", " "), strings.ReplaceAll(said, "\n", " ")) {
+				t.Errorf("those who see no blocks do not get %q", part.Text)
+			}
+			if !part.Verbatim {
+				t.Errorf("Slack makes links in %q", part.Text)
+			}
+		}
 		if b.Text != nil {
 			all = append(all, b.Text.Text)
 		}
@@ -233,7 +243,7 @@ func TestSlackMessagesOfOthers(t *testing.T) {
 
 // TestSlackMessagesAreBounded is about what Slack refuses, and about what must not end a command or mention somebody.
 func TestSlackMessagesAreBounded(t *testing.T) {
-	for _, piece := range []string{"ä", "<", "&", "`", "<!channel> ", "\n", "x "} {
+	for _, piece := range []string{"ä", "<", "&", "`", "<!channel> ", "\n", "x ", "@here ", "@Channel, ", "(@all)"} {
 		long := strings.Repeat(piece, 9000/len([]rune(piece)))
 		of := objects()
 		of.Account.Spec.DisplayName, of.Account.Spec.Owner, of.Task.Spec.Title, of.Task.Spec.Description, of.Run.Spec.Reason = long, long, long, long, long
@@ -245,6 +255,9 @@ func TestSlackMessagesAreBounded(t *testing.T) {
 		for _, eventType := range allTypes {
 			out, all := texts(t, NewMessage(&v1alpha1.UndeliveredEvent{Type: eventType, Time: *atNoon, Detail: long}, of))
 			checkBounds(t, piece, out)
+			if regexp.MustCompile(`(?i)@(here|channel|all)`).MatchString(out.Text + all) {
+				t.Errorf("%q mentions everybody: %.200s", piece, all)
+			}
 			if strings.Contains(all, "<!") || strings.Count(all, "`") > 6 {
 				t.Errorf("%q gets through: %.200s", piece, all)
 			}
@@ -260,7 +273,7 @@ func TestSlackMessagesAreBounded(t *testing.T) {
 
 func checkBounds(t *testing.T, piece string, out slackMessage) {
 	t.Helper()
-	if n := utf8.RuneCountInString(out.Text); n == 0 || n > 3000 || len(out.Blocks) > 50 {
+	if n := utf8.RuneCountInString(out.Text); n == 0 || n > 12000 || len(out.Blocks) > 50 {
 		t.Errorf("%q: %d characters of text, %d blocks", piece, n, len(out.Blocks))
 	}
 	for _, b := range out.Blocks {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ const (
 	maxSlackDetails = 1200
 )
 
+// slackMessage has all that there is to say twice: in blocks, which Slack shows; and in text, for those who read it aloud
+// and for services that take Slack's messages and show no blocks.
 type slackMessage struct {
 	Text   string       `json:"text"`
 	Blocks []slackBlock `json:"blocks"`
@@ -61,15 +64,21 @@ func Slack(m *Message) ([]byte, error) {
 		out.Blocks = append(out.Blocks, section(slackEscape(why, maxSlackText)))
 	}
 	out.Blocks = append(out.Blocks, slackBlock{Type: "section", Fields: fields(m)})
-	task := m.Data.Task
-	if task == nil {
-		return json.Marshal(out)
+	if task := m.Data.Task; task != nil {
+		if description := strings.TrimSpace(task.Description); description != "" {
+			out.Blocks = append(out.Blocks, section(slackEscape(description, maxSlackDetails)))
+		}
+		if playbook.AtWork(task.State) {
+			out.Blocks = append(out.Blocks, section(howToClose(m.Namespace, task)))
+		}
 	}
-	if description := strings.TrimSpace(task.Description); description != "" {
-		out.Blocks = append(out.Blocks, section(slackEscape(description, maxSlackDetails)))
-	}
-	if playbook.AtWork(task.State) {
-		out.Blocks = append(out.Blocks, section(howToClose(m.Namespace, task)))
+	for _, b := range out.Blocks[1:] {
+		if b.Text != nil {
+			out.Text += "\n" + b.Text.Text
+		}
+		for _, f := range b.Fields {
+			out.Text += "\n" + strings.Replace(f.Text, "\n", " ", 1)
+		}
 	}
 	return json.Marshal(out)
 }
@@ -178,9 +187,14 @@ func mrkdwn(text string, limit int) slackText {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+// everybody are the names by which services that are like Slack mention all of a channel. An invisible character keeps
+// them from being one.
+var everybody = regexp.MustCompile(`(?i)(^|[^\pL\pN])@(all|channel|everyone|here)\b`)
+
 // slackEscape writes what a person wrote so that Slack shows it and reads nothing else in it: no mention, no link, no end
 // of a command. What it gives has at most so many characters.
 func slackEscape(text string, limit int) string {
+	text = everybody.ReplaceAllString(text, "$1@\u2060$2")
 	var b strings.Builder
 	length := 0
 	for _, r := range text {
