@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,8 @@ const (
 	IndexExternalID = "externalID"
 	// IndexDuePlaybook finds accounts that have an episode in the state Due, by playbook.
 	IndexDuePlaybook = "duePlaybook"
+	// IndexFull finds accounts whose status has no room for an episode, under "true".
+	IndexFull = "full"
 	// IndexModel finds accounts by the HealthScoreModel that computed their health.
 	IndexModel = "model"
 	// IndexParent finds accounts by the account that they are part of.
@@ -57,6 +60,7 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.Account{}, IndexExternalID, accountExternalIDs},
 		{&v1alpha1.Account{}, IndexDuePlaybook, duePlaybooks},
+		{&v1alpha1.Account{}, IndexFull, fullAccounts},
 		{&v1alpha1.Account{}, IndexModel, scoringModel},
 		{&v1alpha1.Account{}, IndexParent, accountParent},
 		{&v1alpha1.Account{}, IndexStale, staleValues},
@@ -100,6 +104,23 @@ func staleValues(obj client.Object) []string {
 		return []string{"true"}
 	}
 	return nil
+}
+
+// fullAccounts finds accounts whose status has no room for an episode.
+func fullAccounts(obj client.Object) []string {
+	if full(obj) != "" {
+		return []string{"true"}
+	}
+	return nil
+}
+
+// full returns what an account says of the playbooks that its status has no room for; empty where there are none.
+func full(obj client.Object) string {
+	found := meta.FindStatusCondition(obj.(*v1alpha1.Account).Status.Conditions, v1alpha1.ConditionPlaybookLimitExceeded)
+	if found == nil || found.Status != metav1.ConditionTrue {
+		return ""
+	}
+	return found.Message
 }
 
 func duePlaybooks(obj client.Object) []string {

@@ -66,6 +66,7 @@ func (r *PlaybookReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("playbook").
 		For(&v1alpha1.Playbook{}).
 		Watches(&v1alpha1.Account{}, playbooksOfAccount()).
+		Watches(&v1alpha1.Account{}, handler.EnqueueRequestsFromMapFunc(r.playbooksOfFull), builder.WithPredicates(changed(func(a *v1alpha1.Account) any { return full(a) }))).
 		Watches(&v1alpha1.PlaybookRun{}, r.playbooksOfRun(), builder.WithPredicates(changed(resultOfRun))).
 		Watches(&v1alpha1.Task{}, handler.EnqueueRequestsFromMapFunc(r.playbookOfTask),
 			builder.WithPredicates(changed(func(task *v1alpha1.Task) any { return len(task.Status.Undelivered) > 0 }))).

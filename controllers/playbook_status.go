@@ -12,9 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/account"
 	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -44,6 +47,9 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	}
 	c := conditions{list: &status.Conditions, generation: p.Generation, now: r.Clock.Now()}
 	setHeld(p, c, started)
+	if err := r.setRoom(ctx, p, c); err != nil {
+		return err
+	}
 	if p.err != nil {
 		c.stalled(v1alpha1.ReasonInvalidSpec, p.err.Error())
 		return nil
@@ -85,6 +91,40 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 		c.ready(v1alpha1.ReasonSuspended, "suspended: nothing new starts; work in flight goes on")
 	default:
 		c.ready(v1alpha1.ReasonReady, "the playbook is in use")
+	}
+	return nil
+}
+
+// setRoom says on how many accounts the playbook starts nothing because their status has no room for its episode.
+func (r *PlaybookReconciler) setRoom(ctx context.Context, p plan, c conditions) error {
+	full, err := r.accountsOf(ctx, p, client.MatchingFields{IndexFull: "true"})
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, acct := range full {
+		if p.err == nil && !account.Churned(acct) && !p.result.Remembered(acct) {
+			left = append(left, acct.Name)
+		}
+	}
+	slices.Sort(left)
+	c.setIf(len(left) > 0, v1alpha1.ConditionPlaybookLimitExceeded, v1alpha1.ReasonTooManyPlaybooks, fmt.Sprintf(
+		"an account remembers at most %d episodes; where there is no room for one of this playbook it starts nothing: %s (%d in all); narrow its accountSelector, or that of others",
+		playbook.MaxEpisodes, atMostThree(left), len(left)))
+	return nil
+}
+
+// playbooksOfFull looks at the playbooks beside an account whose status has no room for one of them, or has room again.
+func (r *PlaybookReconciler) playbooksOfFull(ctx context.Context, obj client.Object) []reconcile.Request {
+	if full(obj) == "" {
+		return nil
+	}
+	var list v1alpha1.PlaybookList
+	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "look up the playbooks beside an account")
+	}
+	for i := range list.Items {
+		r.Waker.WakeAfter(client.ObjectKeyFromObject(&list.Items[i]), wakeDelay)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ const (
 	ConditionHealthOverridden = "HealthOverridden"
 	// ConditionParentResolved, on an Account with a parentRef, is False while that leads nowhere, or in a circle.
 	ConditionParentResolved = "ParentResolved"
-	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember.
+	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember; on a
+	// Playbook, while there are accounts that have no room for it.
 	ConditionPlaybookLimitExceeded = "PlaybookLimitExceeded"
 	// ConditionHeld, on a Playbook, is True while a limit, another playbook or suspend holds runs back; on an AccountSet, while changes wait for approval.
 	ConditionHeld = "Held"

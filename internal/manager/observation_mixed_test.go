@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -216,6 +217,23 @@ func TestANewEpisodeOfAPlaybookPushesNoOtherOut(t *testing.T) {
 	for i := range 32 {
 		w.episode("acme", fmt.Sprintf("p%02d", i), v1alpha1.EpisodeFiring, 1)
 	}
+	p := &v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "p00"}}
+	w.condition(p, func() []metav1.Condition { return p.Status.Conditions }, "PlaybookLimitExceeded", "True", "TooManyPlaybooks", "it starts nothing: acme (1 in all)")
+	// Whoever has an episode on every account says nothing, and where there is room again nobody does.
+	other := &v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "p01"}}
+	if err := w.Get(t.Context(), client.ObjectKeyFromObject(other), other); err != nil || meta.IsStatusConditionTrue(other.Status.Conditions, "PlaybookLimitExceeded") {
+		t.Errorf("p01 is %s, %v", asYAML(other.Status.Conditions), err)
+	}
+	if err := w.Delete(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	w.until("there is room for p00", func() error {
+		err := w.Get(t.Context(), client.ObjectKeyFromObject(p), p)
+		if err == nil && meta.IsStatusConditionTrue(p.Status.Conditions, "PlaybookLimitExceeded") {
+			err = fmt.Errorf("it has none: %s", asYAML(p.Status.Conditions))
+		}
+		return err
+	})
 }
 
 // TestObservationsAreFollowedUpOnceByAnOperatorThatIsKilled ends the operator in the middle of its work, again and again,

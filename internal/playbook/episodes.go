@@ -73,6 +73,13 @@ func StateEpisodeOf(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episo
 	return &v1alpha1.Episode{Name: playbookName}
 }
 
+// Remembered reports whether an account remembers every episode that the playbook has on it.
+func (p *Playbook) Remembered(acct *v1alpha1.Account) bool {
+	return !slices.ContainsFunc(p.keys, func(key episodeKey) bool {
+		return !slices.ContainsFunc(acct.Status.Playbooks, func(e v1alpha1.Episode) bool { return keyOf(&e) == key })
+	})
+}
+
 // DueEpisode returns the one episode of a playbook on an account that is Due; nil where none is.
 func DueEpisode(acct *v1alpha1.Account, playbookName string) *v1alpha1.Episode {
 	for i := range acct.Status.Playbooks {
