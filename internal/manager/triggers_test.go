@@ -249,6 +249,38 @@ func TestATriggerOnMissingData(t *testing.T) {
 	w.taskState("blind", v1alpha1.TaskCanceled)
 }
 
+func TestATriggerOnDataThatIsOld(t *testing.T) {
+	w := newWorld(t)
+	asOf := w.clock.Now().UTC().Truncate(time.Second)
+	table := func(at time.Time) {
+		t.Helper()
+		w.apply(fmt.Sprintf("kind: ConfigMap\napiVersion: v1\nmetadata: {name: visits}\ndata:\n  t.csv: |\n    id,as_of,wau\n    acme,%s,7\n", at.Format(time.RFC3339)))
+	}
+	table(asOf)
+	w.apply(`
+kind: DataSource
+metadata: {name: visits}
+spec:
+  account: {field: id}
+  observedTime: {field: as_of}
+  metrics: [{name: wau, type: Number}]
+  configMap: {name: visits, key: t.csv, format: CSV}
+`)
+	w.startsOn("blind", "{name: blind, noData: {from: {source: visits, metric: wau}, for: 14d}}")
+	w.addAccount("acme", 1)
+	w.episode("acme", "blind", v1alpha1.EpisodeClear, 0)
+	// The source is read all the while, and has nothing new.
+	w.pass(14*24*time.Hour - time.Minute)
+	w.quiet()
+	w.episode("acme", "blind", v1alpha1.EpisodeClear, 0)
+	w.pass(2 * time.Minute)
+	w.episode("acme", "blind", v1alpha1.EpisodeFiring, 1)
+	w.taskState("blind", v1alpha1.TaskOpen)
+	table(asOf.Add(14 * 24 * time.Hour))
+	w.episode("acme", "blind", v1alpha1.EpisodeClear, 1)
+	w.taskState("blind", v1alpha1.TaskCanceled)
+}
+
 func TestATriggerWithAnExpressionBesideAnother(t *testing.T) {
 	w := newWorld(t)
 	w.setUsage("acme,80,ok", "beta,50,ok")
