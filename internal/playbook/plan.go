@@ -127,6 +127,9 @@ type planner struct {
 	// before is each step's status as it was, status as it is now.
 	before, status map[v1alpha1.StepName]v1alpha1.StepStatus
 	tasks          map[string]*v1alpha1.Task
+	// unfinished are the steps that those after them wait for: one that is not over, or that was skipped while one before it
+	// is not.
+	unfinished map[v1alpha1.StepName]bool
 	// cancels means that the condition cleared, and that untouched work is canceled then.
 	cancels bool
 	vars    *expr.Vars
@@ -161,6 +164,7 @@ func newPlanner(in PlanInput, days calendar) *planner {
 			Canceled:       canceledInWords(in.Run.Spec.Cancel),
 		},
 	}
+	p.unfinished = map[v1alpha1.StepName]bool{}
 	p.cancels = p.plan.Resolved && in.Run.Spec.OnResolve != v1alpha1.ResolveKeepTasks
 	for _, s := range in.Run.Status.Steps {
 		p.before[s.Name] = s

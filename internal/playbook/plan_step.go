@@ -41,6 +41,7 @@ func (p *planner) step(s *v1alpha1.PlaybookStep) v1alpha1.StepStatus {
 		p.begin(s, &status)
 	}
 	p.remember(status)
+	p.unfinished[s.Name] = !over(status.State) || status.State == v1alpha1.StepSkipped && slices.ContainsFunc(s.After, func(a v1alpha1.StepName) bool { return p.unfinished[a] })
 	return status
 }
 
@@ -52,7 +53,7 @@ func (p *planner) ready(s *v1alpha1.PlaybookStep, task *v1alpha1.Task, status *v
 		return
 	}
 	for _, a := range s.After {
-		if earlier, ok := p.status[a]; ok && !over(earlier.State) {
+		if p.unfinished[a] {
 			status.ReadyTime = nil
 			return
 		}
