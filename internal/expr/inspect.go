@@ -65,6 +65,20 @@ func FormsIn(text string) []Form {
 	return forms
 }
 
+// Form is what can be said of the expression from its form.
+func (p *Program) Form() Form { return FormOf(p.compiled.source) }
+
+// Forms are what can be said of the expressions of the text from their form.
+func (t *Text) Forms() []Form {
+	var forms []Form
+	for _, p := range t.parts {
+		if p.source != "" {
+			forms = append(forms, FormOf(p.source))
+		}
+	}
+	return forms
+}
+
 // visit notes what is to be said of one expression.
 func (f *Form) visit(e ast.Expr) {
 	switch e.Kind() {

@@ -24,9 +24,15 @@ func (c *checker) compile(o *manifest.Object) []string {
 	var err error
 	switch of := o.Typed.(type) {
 	case *v1alpha1.HealthScoreModel:
-		_, err = score.Compile(of)
+		var m *score.Model
+		if m, err = score.Compile(of); err == nil {
+			c.misfits(o, m.Reads(), m.Misfits)
+		}
 	case *v1alpha1.Playbook:
-		_, err = playbook.Compile(of)
+		var p *playbook.Playbook
+		if p, err = playbook.Compile(of); err == nil {
+			c.misfits(o, p.Reads(), p.Misfits)
+		}
 	case *v1alpha1.AccountSet:
 		_, err = accountset.Compile(of.Spec.Template)
 		if len(of.Name) > validation.LabelValueMaxLength {
@@ -51,6 +57,20 @@ func (c *checker) compile(o *manifest.Object) []string {
 		}
 	}
 	return fields
+}
+
+// misfits says which fields cannot use the types of metrics that their sources declare.
+func (c *checker) misfits(o *manifest.Object, reads []v1alpha1.MetricReference, of func(playbook.Declared) []string) {
+	declared := playbook.Declared{}
+	for _, ref := range reads {
+		if metric, found := c.index.metric(o, ref); found {
+			declared[ref] = metric.Type
+		}
+	}
+	for _, misfit := range of(declared) {
+		at, reason, _ := strings.Cut(misfit, ": ")
+		c.add(RuleType, Error, o, at, "%s", reason)
+	}
 }
 
 // namesItem reports whether a path ends with an item of a list by its name, or with that name.

@@ -213,8 +213,6 @@ func (c *checker) form(o *manifest.Object, s snippet, f expr.Form) {
 		switch name := strings.Join(comparison.Path, "."); {
 		case slices.Contains([]string{"health.band", "health.lastBand", "health.previousBand"}, name):
 			c.bandWords(o, s.field, comparison.Words, true)
-		case comparison.Path[0] == "outcomes":
-			c.outcomeWords(o, s.field, comparison)
 		case name == "account.spec.touchModel":
 			for _, word := range comparison.Words {
 				if known := []string{"HighTouch", "MidTouch", "TechTouch"}; word != "" && !slices.Contains(known, word) {
@@ -263,28 +261,6 @@ func (c *checker) bandWords(o *manifest.Object, field string, words []string, un
 	}
 }
 
-// outcomeWords checks that a step offers the outcomes that it is compared with.
-func (c *checker) outcomeWords(o *manifest.Object, field string, comparison expr.Comparison) {
-	pb, isPlaybook := o.Typed.(*v1alpha1.Playbook)
-	if !isPlaybook || len(comparison.Path) != 2 {
-		return
-	}
-	i := slices.IndexFunc(pb.Spec.Steps, func(s v1alpha1.PlaybookStep) bool { return string(s.Name) == comparison.Path[1] })
-	if i < 0 {
-		return // compile says it
-	}
-	offered := texts(pb.Spec.Steps[i].Outcomes)
-	for _, word := range comparison.Words {
-		switch {
-		case slices.Contains(offered, word) || word == "":
-		case len(offered) == 0:
-			c.add(RuleOutcome, Error, o, field, "the step %s offers no outcomes, so it never ends with %s: give it outcomes: [%s]", comparison.Path[1], word, word)
-		default:
-			c.add(RuleOutcome, Error, o, field, "the step %s never ends with %s%s", comparison.Path[1], word, hintFor(word, offered))
-		}
-	}
-}
-
 // maybeMissing warns of outcomes that may not be there where a snippet does not ask: the step before may have been skipped,
 // or closed by itself.
 func (c *checker) maybeMissing(o *manifest.Object, s snippet, outcomes []string) {
@@ -307,7 +283,7 @@ func (c *checker) maybeMissing(o *manifest.Object, s snippet, outcomes []string)
 		why := ""
 		switch step := &pb.Spec.Steps[i]; {
 		case len(step.Outcomes) == 0:
-			continue // outcomeWords says it
+			continue // compile says it
 		case step.When != "":
 			why = "may be skipped by its when"
 		case step.IfPast == v1alpha1.IfPastSkip:

@@ -260,23 +260,11 @@ func (c *checker) trigger(o *manifest.Object, t *v1alpha1.Trigger) {
 	}
 }
 
-// valueTrigger checks that a value trigger fits the type of its metric.
+// valueTrigger checks what a value trigger reads, its type aside.
 func (c *checker) valueTrigger(o *manifest.Object, at string, t *v1alpha1.Trigger) {
 	ref := v1alpha1.MetricReference{Source: t.Value.From.Source, Metric: t.Value.From.Metric}
 	c.metric(o, at+"value.from", ref)
 	c.measurement(o, at+"value.from.measurement", t.Value.From.Measurement)
-	metric, found := c.index.metric(o, ref)
-	if !found {
-		return
-	}
-	name := fmt.Sprintf("metric %s of DataSource/%s", ref.Metric, ref.Source)
-	bounded := t.Value.AtMost != nil || t.Value.AtLeast != nil
-	switch {
-	case bounded && metric.Type != v1alpha1.MetricNumber:
-		c.add(RuleType, Error, o, at+"value", "atMost and atLeast are for type Number, and %s is of type %s", name, metric.Type)
-	case len(t.Value.In) > 0 && metric.Type != v1alpha1.MetricCategory:
-		c.add(RuleType, Error, o, at+"value.in", "in is for type Category, and %s is of type %s", name, metric.Type)
-	}
 	source, _ := named[*v1alpha1.DataSource](c.index, o, ref.Source)
 	if t.Per == v1alpha1.PerObservation && source != nil && source.Spec.ObservedTime == nil {
 		c.add(RuleType, Error, o, at+"per", "Observation needs to know when each row was true, and DataSource/%s has no observedTime: add it there", source.Name)

@@ -318,7 +318,7 @@ func TestACanceledRun(t *testing.T) {
   steps:
   - {name: done, title: Done}
   - {name: begun, title: Begun}
-  - {name: open, title: Open}
+  - {name: open, title: Open, outcomes: ["Yes", "No"]}
   - {name: later, title: Later, after: [open]}
   - {name: maybe, title: Maybe, after: [open], when: "outcomes['open'] == 'Yes'"}
 `)

@@ -38,6 +38,7 @@ func (c *compiler) steps() []v1alpha1.MetricReference {
 			c.fits(path.Child(part.field), part.misfit)
 			if ok {
 				c.outcomes(path.Child(part.field), part.reads.Outcomes, before[s.Name])
+				c.outcomeWords(path.Child(part.field), part)
 			}
 		}
 	}
@@ -97,6 +98,41 @@ func (c *compiler) outcomes(path *field.Path, reads []string, before stepSet) {
 			c.invalid(path, field.OmitValueType{}, fmt.Sprintf("outcomes[%q]: no such step before this one; name it in after", name))
 		}
 	}
+}
+
+// outcomeWords checks that the steps offer the outcomes with which they are compared: a word that is misspelt would never come.
+func (c *compiler) outcomeWords(path *field.Path, part stepPart) {
+	for _, form := range part.forms() {
+		for _, comparison := range form.Comparisons {
+			if len(comparison.Path) != 2 || comparison.Path[0] != "outcomes" {
+				continue
+			}
+			name := comparison.Path[1]
+			i := slices.IndexFunc(c.spec.Steps, func(s v1alpha1.PlaybookStep) bool { return string(s.Name) == name })
+			if i < 0 {
+				continue // no such step
+			}
+			offered := c.spec.Steps[i].Outcomes
+			for _, word := range comparison.Words {
+				switch {
+				case word == "" || slices.Contains(offered, v1alpha1.Outcome(word)):
+				case len(offered) == 0:
+					c.invalid(path, field.OmitValueType{}, fmt.Sprintf("outcomes[%q]: the step offers no outcomes, so it never ends with %s: give it outcomes: [%s]", name, word, word))
+				default:
+					c.invalid(path, field.OmitValueType{}, fmt.Sprintf("outcomes[%q]: the step never ends with %s; there are %s", name, word, joinOutcomes(offered)))
+				}
+			}
+		}
+	}
+}
+
+// joinOutcomes lists outcomes.
+func joinOutcomes(outcomes []v1alpha1.Outcome) string {
+	words := make([]string, len(outcomes))
+	for i, o := range outcomes {
+		words[i] = string(o)
+	}
+	return strings.Join(words, ", ")
 }
 
 // checklist checks that no two lines are the same: a task knows its lines by their text.
@@ -179,6 +215,14 @@ func (part stepPart) misfit(declared Declared) error {
 		return part.program.Misfit(declared)
 	}
 	return part.text.Misfit(declared)
+}
+
+// forms are what can be said of the part's expressions from their form.
+func (part stepPart) forms() []expr.Form {
+	if part.program != nil {
+		return []expr.Form{part.program.Form()}
+	}
+	return part.text.Forms()
 }
 
 // The fields of a step that hold expressions.

@@ -77,6 +77,20 @@ func TestCompileNamesWhatIsWrongWithAStep(t *testing.T) {
 		"a doneWhen that reads its own outcome": {
 			step(func(s *v1alpha1.PlaybookStep) { s.DoneWhen = "outcomes.call == 'X'" }), []string{`spec.steps[call].doneWhen: Invalid value: outcomes["call"]`},
 		},
+		"a when that waits for an outcome which the step does not offer": {
+			steps(
+				v1alpha1.PlaybookStep{Name: "triage", Title: "Triage", Outcomes: []v1alpha1.Outcome{"RealDrop", "DataError"}},
+				v1alpha1.PlaybookStep{Name: "call", Title: "Call", After: []v1alpha1.StepName{"triage"}, When: "outcomes.triage in ['RealDrp', 'RealDrop']"},
+			),
+			[]string{`spec.steps[call].when: Invalid value: outcomes["triage"]: the step never ends with RealDrp; there are RealDrop, DataError`},
+		},
+		"a text that shows an outcome which no step offers": {
+			steps(
+				v1alpha1.PlaybookStep{Name: "triage", Title: "Triage"},
+				v1alpha1.PlaybookStep{Name: "call", Title: "${outcomes['triage'] == 'Real' ? 'Call' : 'Write'}", After: []v1alpha1.StepName{"triage"}},
+			),
+			[]string{`spec.steps[call].title: Invalid value: outcomes["triage"]: the step offers no outcomes, so it never ends with Real: give it outcomes: [Real]`},
+		},
 		"an input with a misspelt field": {
 			step(func(s *v1alpha1.PlaybookStep) {
 				s.Input = map[string]v1alpha1.InputText{"who": "${account.nme}", "why": "${"}
@@ -147,6 +161,7 @@ func TestCompileTakesAsManyStepsAsThereMayBe(t *testing.T) {
 		list = append(list, after(name, names[max(len(names)-8, 0):]...))
 		names = append(names, name)
 	}
+	list[0].Outcomes = []v1alpha1.Outcome{"Yes", "No"}
 	list[31].When = "outcomes.s0 == 'Yes'"
 	compiled(t, spec(steps(list...)))
 	list[30].When = "outcomes.s31 == 'Yes'"
