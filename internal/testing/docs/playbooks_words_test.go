@@ -82,7 +82,7 @@ func prose(t *testing.T) string {
 
 // notOfTheAPI are words in code on the page that are no fields.
 var notOfTheAPI = []string{
-	"kubectl", "outcomes.name", "metrics", "measures", "health", "account", "today", "wau", "PlaybookTriggered", "outcomes.triage",
+	"kubectl", "outcomes.name", "metrics", "measures", "health", "account", "today", "wau", "PlaybookTriggered", "RunRefused", "outcomes.triage",
 }
 
 var (
