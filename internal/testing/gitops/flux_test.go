@@ -39,7 +39,7 @@ func TestFluxAppliesTheSamplesTwiceWithoutDrift(t *testing.T) {
 	w.step("by the rules of the example and by kstatus all is well", w.allIsCurrent)
 	w.step("what the API server gives fits the schemas", w.allFitsTheSchemas)
 	w.step("a renamed AccountSet destroys nothing", w.renameSet)
-	w.step("a renamed playbook is a new one", w.renamePlaybooks)
+	w.step("a renamed playbook is a new one, unless it says what it was called", w.renamePlaybooks)
 	w.step("a file that moves changes nothing", w.moveFiles)
 	w.fluxNeverTouched(generated...)
 }
@@ -214,7 +214,9 @@ func (w *world) bands() map[string]string {
 
 func (w *world) renamePlaybooks() {
 	before := w.uids(generated...)
-	w.commit("two playbooks have better names", func() {
+	w.commit("three playbooks have better names", func() {
+		// Those that name this one need not be edited.
+		w.edit("playbook-onboarding.yaml", "name: onboarding\n", "name: welcome\n", "spec:\n", "spec:\n  previousNames: [onboarding]\n")
 		w.edit("playbook-detractor.yaml", "name: detractor\n", "name: unhappy\n")
 		w.edit("playbook-usage-drop.yaml", "name: usage-drop\n", "name: fewer-people\n", "spec:\n", "spec:\n  existing: Ignore\n")
 		// Those that name them wait for what they name.
@@ -246,6 +248,14 @@ func (w *world) renamePlaybooks() {
 	for _, run := range w.list("PlaybookRun") {
 		if run.GetLabels()[v1alpha1.LabelPlaybook] == "fewer-people" {
 			w.t.Errorf("%s began, though the playbook ignores what is there", run.GetName())
+		}
+		if run.GetLabels()[v1alpha1.LabelPlaybook] == "welcome" {
+			w.t.Errorf("%s began, though the playbook goes on where it was", run.GetName())
+		}
+	}
+	for _, pb := range w.list("Playbook") {
+		if active, _, _ := unstructured.NestedInt64(pb.Object, "status", "activeRuns"); pb.GetName() == "welcome" && active == 0 {
+			w.t.Error("the renamed playbook has no work")
 		}
 	}
 }
