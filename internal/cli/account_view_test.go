@@ -72,6 +72,7 @@ func TestViewsOfACluster(t *testing.T) {
 		"a portfolio":             {who: jo, args: "portfolio", says: []string{"jo@example.com          2", "120,000", "TOTAL"}},
 		"an account explained":    {who: jo, args: "explain account/acme", says: []string{"Acme Corp is AtRisk at 55 (was Healthy until 2026-11-20)"}},
 		"a name that is close":    {who: jo, args: "account acm", says: []string{"there is no account acm in namespace " + d.namespace + "; did you mean acme?"}, code: 1},
+		"tasks of no playbook":    {who: jo, args: "tasks --playbook nobodys", says: []string{"there is no playbook nobodys in namespace " + d.namespace}, code: 1},
 		"whoever may not look":    {who: guest, args: "tasks", says: []string{"is forbidden"}, code: 1},
 		"a form that there isn't": {who: jo, args: "account acme -o csv", says: []string{"-o csv: there is no such form here; use text, json, yaml"}, code: 1},
 	} {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -128,7 +130,11 @@ func (f *taskReassign) find(ctx context.Context, c client.Client, namespace stri
 	var list v1alpha1.TaskList
 	options := []client.ListOption{client.InNamespace(namespace), client.MatchingFields{"status.assignee": f.from}}
 	if f.playbook != "" {
-		options = append(options, client.MatchingLabels{v1alpha1.LabelPlaybook: f.playbook})
+		made, err := f.madeBy(ctx, c, namespace)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, made)
 	}
 	if err := c.List(ctx, &list, options...); err != nil {
 		return nil, err
@@ -138,6 +144,28 @@ func (f *taskReassign) find(ctx context.Context, c client.Client, namespace stri
 		return cmp.Or(compareDue(a.Status.DueTime, b.Status.DueTime), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return tasks, nil
+}
+
+// madeBy chooses the tasks that a playbook made, under whichever name.
+func (f *taskReassign) madeBy(ctx context.Context, c client.Client, namespace string) (client.ListOption, error) {
+	var list v1alpha1.PlaybookList
+	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	playbooks := make([]*v1alpha1.Playbook, len(list.Items))
+	for i := range list.Items {
+		playbooks[i] = &list.Items[i]
+	}
+	renames := playbook.RenamesOf(playbooks)
+	var values []string
+	for _, name := range renames.Names(renames.Now(f.playbook)) {
+		values = append(values, playbook.LabelValue(name))
+	}
+	made, err := labels.NewRequirement(v1alpha1.LabelPlaybook, selection.In, values)
+	if err != nil {
+		return nil, fmt.Errorf("--playbook: %w", err)
+	}
+	return client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*made)}, nil
 }
 
 // compareDue orders due times; without one comes last.

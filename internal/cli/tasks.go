@@ -108,20 +108,30 @@ func (o *tasksOptions) oneOfWhose() error {
 	return nil
 }
 
-// known refuses an account that is not there, where no task is of it either: a task may be left of one that is gone.
+// known refuses an account or a playbook that is not there, where no task is of it either: a task may be left of one that is
+// gone.
 func (o *tasksOptions) known(w *fleet.World, found int) error {
-	if o.filter.Account == "" || found > 0 {
+	if found > 0 {
 		return nil
 	}
-	var names []string
+	var accounts, playbooks []string
 	for _, a := range w.Accounts {
-		names = append(names, a.Name)
+		accounts = append(accounts, a.Name)
 	}
-	if slices.Contains(names, o.filter.Account) {
-		return nil
+	for _, pb := range w.Playbooks {
+		playbooks = append(playbooks, pb.Name)
+		playbooks = append(playbooks, pb.Spec.PreviousNames...)
 	}
-	slices.Sort(names)
-	return explain.NotFound("account", o.filter.Account, w.Namespace, slices.Compact(names))
+	for _, asked := range []struct {
+		kind, name string
+		names      []string
+	}{{"account", o.filter.Account, accounts}, {"playbook", o.filter.Playbook, playbooks}} {
+		if asked.name != "" && !slices.Contains(asked.names, asked.name) {
+			slices.Sort(asked.names)
+			return explain.NotFound(asked.kind, asked.name, w.Namespace, slices.Compact(asked.names))
+		}
+	}
+	return nil
 }
 
 // whose finds out who asks.

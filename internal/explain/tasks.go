@@ -47,7 +47,8 @@ type TaskLine struct {
 	Outcome string `json:"outcome,omitempty"`
 }
 
-// Tasks returns the tasks of a world that a filter chooses, those that are due first first. It may hold several namespaces.
+// Tasks returns the tasks of a world that a filter chooses, those that are due first first. It may hold several namespaces. A
+// playbook is what it is called now.
 func Tasks(w *fleet.World, f TaskFilter, now time.Time) []TaskLine {
 	names, runs := map[string]string{}, map[string]*v1alpha1.PlaybookRun{}
 	for _, a := range w.Accounts {
@@ -55,6 +56,13 @@ func Tasks(w *fleet.World, f TaskFilter, now time.Time) []TaskLine {
 	}
 	for _, run := range w.Runs {
 		runs[run.Namespace+"/"+run.Name] = run
+	}
+	renames := map[string]*playbook.Renames{}
+	for _, pb := range w.Playbooks {
+		if _, known := renames[pb.Namespace]; !known {
+			in := slices.DeleteFunc(slices.Clone(w.Playbooks), func(other *v1alpha1.Playbook) bool { return other.Namespace != pb.Namespace })
+			renames[pb.Namespace] = playbook.RenamesOf(in)
+		}
 	}
 	lines := []TaskLine{}
 	for _, t := range w.Tasks {
@@ -65,7 +73,10 @@ func Tasks(w *fleet.World, f TaskFilter, now time.Time) []TaskLine {
 				line.Playbook, line.Why = run.Spec.PlaybookRef.Name, run.Spec.Reason
 			}
 		}
-		if f.chooses(&line) {
+		line.Playbook = renames[t.Namespace].Now(line.Playbook)
+		wanted := f
+		wanted.Playbook = renames[t.Namespace].Now(f.Playbook)
+		if wanted.chooses(&line) {
 			lines = append(lines, line)
 		}
 	}

@@ -92,6 +92,13 @@ func TestTasks(t *testing.T) {
 			}
 		})
 	}
+	w.Playbooks[0].Name, w.Playbooks[0].Spec.PreviousNames = "churn-risk", []string{"rescue"}
+	for _, name := range []string{"rescue", "churn-risk"} {
+		lines := explain.Tasks(w, explain.TaskFilter{Playbook: name}, noon)
+		if len(lines) != 1 || lines[0].Name != "later" || lines[0].Playbook != "churn-risk" {
+			t.Errorf("of %s, which is called churn-risk now: %+v", name, lines)
+		}
+	}
 	if late := explain.Tasks(w, explain.TaskFilter{Overdue: true}, noon)[0]; late.DueIn != "3d overdue" || late.DisplayName != "Acme" {
 		t.Errorf("%+v", late)
 	}
