@@ -74,11 +74,11 @@ func (o *Outbox) ofTask(ctx context.Context, task *v1alpha1.Task, before *v1alph
 	return told, err
 }
 
-// ofPlaybook says whose work a run is: a notifier may name its playbook as it is called now, or as it was.
+// ofPlaybook says whose work a run is: a notifier may name its playbook as it is called now, as it was, or as it is about to be.
 func (o *Outbox) ofPlaybook(ctx context.Context, run *v1alpha1.PlaybookRun, s *notify.Subject) error {
 	renames, err := o.Catalog.renamesIn(ctx, run.Namespace)
 	s.Playbook = run.Spec.PlaybookRef.Name
-	s.AlsoCalled = renames.Names(renames.Now(s.Playbook))
+	s.AlsoCalled = renames.Called(s.Playbook)
 	return err
 }
 

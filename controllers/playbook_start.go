@@ -265,7 +265,7 @@ func (r *PlaybookReconciler) wakeInhibited(ctx context.Context, by types.Namespa
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "look up what playbooks were called before")
 	}
-	for _, name := range renames.Names(renames.Now(by.Name)) {
+	for _, name := range renames.Called(by.Name) {
 		var list v1alpha1.PlaybookList
 		err := r.List(ctx, &list, client.InNamespace(by.Namespace), client.MatchingFields{IndexInhibitedBy: name}, client.UnsafeDisableDeepCopy)
 		if err != nil {

@@ -109,7 +109,7 @@ func (l *look) guardStep(p *play, s *sight, found *Standing) (Step, bool) {
 	if p.spec.Spec.Suspend {
 		return Step{"suspend", No, "spec.suspend is true: nothing would start"}, true
 	}
-	for _, name := range p.spec.Spec.InhibitedBy {
+	for _, name := range l.renames.NowAll(p.spec.Spec.InhibitedBy) {
 		if run := s.open(name); run != nil {
 			return Step{"inhibitedBy", No, name + " would keep it from starting: its run " + run.Name + " has open work"}, true
 		}

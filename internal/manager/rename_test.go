@@ -66,11 +66,20 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 	w.apply(threeADay("churn-risk", "  previousNames: [rescue]\n"))
 	w.playbookSays("churn-risk", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPreviousNameInUse,
 		"starts nothing while Playbook rescue is there, a name of spec.previousNames: delete that playbook, or leave its name out here")
+	// Who calls it by its new name already means the old one, which still has the work.
+	w.apply(watchLow("aid", "aid", "  inhibitedBy: [churn-risk]\n"))
 	w.pass(time.Minute)
 	w.quiet()
 	w.episode("acme", "rescue", v1alpha1.EpisodeFiring, 1)
 	w.setUsage("acme,30,ok", "beta,30,ok", "core,80,ok", "dora,80,ok")
 	w.openRuns("acme/rescue", "beta/rescue")
+	w.playbookStatus("aid", "is inhibited by the old one", func(s *v1alpha1.PlaybookStatus) bool {
+		return slices.Equal(s.Held, []v1alpha1.HeldRun{
+			{Account: "acme", Reason: v1alpha1.HeldInhibited, By: "rescue"}, {Account: "beta", Reason: v1alpha1.HeldInhibited, By: "rescue"},
+		})
+	})
+	w.apply(watchLow("aid", "aid", "  inhibitedBy: [rescue]\n"))
+	w.pass(time.Minute)
 	w.deletePlaybook("rescue")
 	w.playbookSays("churn-risk", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "the playbook is in use")
 	w.playbookSays("aid", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "the playbook is in use")
@@ -112,5 +121,5 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 	w.openRuns("acme/churn-risk", "beta/rescue")
 	w.episode("acme", "churn-risk", v1alpha1.EpisodeFiring, 2)
 	w.getsAll(r, "run.resolved, the condition that started it has cleared", "run.resolved, the condition that started it has cleared",
-		"task.done call", "task.opened call", "task.opened call")
+		"task.done call", "task.opened call", "task.opened call", "task.opened call")
 }

@@ -11,31 +11,45 @@ import (
 type Renames struct {
 	// now is what the playbook of a name that is in use no more is called.
 	now map[string]string
-	// waits is a previous name of a playbook that is still in use.
-	waits map[string]string
+	// waits are the previous names of a playbook that are still in use.
+	waits map[string][]string
 }
 
 // RenamesOf reads the previous names of the playbooks that are there. A name that is in use is nobody's previous one yet.
-// Where two claim the same, the first by name has it.
+// Where two claim the same, one that need not wait has it before one that does, and then the first by name: of a playbook
+// that is renamed a second time the work stays with the name that it has until that is gone.
 func RenamesOf(playbooks []*v1alpha1.Playbook) *Renames {
 	if !slices.ContainsFunc(playbooks, func(pb *v1alpha1.Playbook) bool { return len(pb.Spec.PreviousNames) > 0 }) {
 		return nil
 	}
-	r := &Renames{now: map[string]string{}, waits: map[string]string{}}
+	r := &Renames{now: map[string]string{}, waits: map[string][]string{}}
 	used := make(map[string]bool, len(playbooks))
 	for _, pb := range playbooks {
 		used[pb.Name] = true
 	}
 	for _, pb := range playbooks {
 		for _, previous := range pb.Spec.PreviousNames {
-			if other, claimed := r.now[previous]; used[previous] {
-				r.waits[pb.Name] = previous
-			} else if !claimed || pb.Name < other {
+			if used[previous] {
+				r.waits[pb.Name] = append(r.waits[pb.Name], previous)
+			}
+		}
+	}
+	for _, pb := range playbooks {
+		for _, previous := range pb.Spec.PreviousNames {
+			if other, claimed := r.now[previous]; !used[previous] && (!claimed || r.before(pb.Name, other)) {
 				r.now[previous] = pb.Name
 			}
 		}
 	}
 	return r
+}
+
+// before reports whether one playbook has a name that another one claims too.
+func (r *Renames) before(one, other string) bool {
+	if waits, others := len(r.waits[one]) > 0, len(r.waits[other]) > 0; waits != others {
+		return others
+	}
+	return one < other
 }
 
 // Now returns what a playbook is called now.
@@ -48,14 +62,16 @@ func (r *Renames) Now(name string) string {
 	return name
 }
 
-// NowAll returns what playbooks are called now.
+// NowAll returns what playbooks are called now. One that waits for a name of its own stands for the playbook of that name
+// too, which still has the work.
 func (r *Renames) NowAll(names []string) []string {
-	if r == nil || len(r.now) == 0 {
+	if r == nil {
 		return names
 	}
-	now := make([]string, len(names))
-	for i, name := range names {
-		now[i] = r.Now(name)
+	var now []string
+	for _, name := range names {
+		now = append(now, r.Now(name))
+		now = append(now, r.waits[r.Now(name)]...)
 	}
 	return now
 }
@@ -63,10 +79,10 @@ func (r *Renames) NowAll(names []string) []string {
 // WaitsFor returns a previous name of a playbook under which there still is a playbook: until that is deleted the work is
 // that one's, and nobody judges the triggers of the new one. Empty where it need not wait.
 func (r *Renames) WaitsFor(name string) string {
-	if r == nil {
+	if r == nil || len(r.waits[name]) == 0 {
 		return ""
 	}
-	return r.waits[name]
+	return r.waits[name][0]
 }
 
 // Names returns the names under which runs of a playbook were started: its own, and those that it had.
@@ -76,6 +92,22 @@ func (r *Renames) Names(name string) []string {
 		for previous, now := range r.now {
 			if now == name {
 				names = append(names, previous)
+			}
+		}
+		slices.Sort(names[1:])
+	}
+	return names
+}
+
+// Called returns the names by which others may mean the playbook that started a run: what it is called now, what it was
+// called, and what those are called that wait for one of these names.
+func (r *Renames) Called(name string) []string {
+	names := r.Names(r.Now(name))
+	if r != nil {
+		had := slices.Clone(names)
+		for waiting, previous := range r.waits {
+			if !slices.Contains(names, waiting) && slices.ContainsFunc(previous, func(name string) bool { return slices.Contains(had, name) }) {
+				names = append(names, waiting)
 			}
 		}
 		slices.Sort(names[1:])

@@ -1,6 +1,7 @@
 package playbook_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,10 @@ func called(name string, previous ...string) *v1alpha1.Playbook {
 func TestRenamesOf(t *testing.T) {
 	type renames struct {
 		Now, WaitsFor string
-		Names         []string
+		// Names are those of its runs.
+		Names []string
+		// Mean are the playbooks that others mean with the name, and Called what others may call the playbook, beyond Names.
+		Mean, Called []string
 	}
 	for name, c := range map[string]struct {
 		playbooks []*v1alpha1.Playbook
@@ -26,20 +30,55 @@ func TestRenamesOf(t *testing.T) {
 		of   string
 		want renames
 	}{
-		"no playbook":                    {nil, "rescue", renames{"rescue", "", []string{"rescue"}}},
-		"no previous name":               {[]*v1alpha1.Playbook{called("rescue")}, "rescue", renames{"rescue", "", []string{"rescue"}}},
-		"a previous name":                {[]*v1alpha1.Playbook{called("save", "rescue")}, "rescue", renames{"save", "", []string{"save", "rescue"}}},
-		"two of them":                    {[]*v1alpha1.Playbook{called("save", "rescue", "aid")}, "rescue", renames{"save", "", []string{"save", "aid", "rescue"}}},
-		"another name":                   {[]*v1alpha1.Playbook{called("save", "rescue")}, "renewal", renames{"renewal", "", []string{"renewal"}}},
-		"a name that is in use":          {[]*v1alpha1.Playbook{called("save", "rescue"), called("rescue")}, "rescue", renames{"rescue", "", []string{"rescue"}}},
-		"the one that waits for it":      {[]*v1alpha1.Playbook{called("save", "rescue", "aid"), called("rescue")}, "aid", renames{"save", "rescue", []string{"save", "aid"}}},
-		"two claim a name":               {[]*v1alpha1.Playbook{called("save", "rescue"), called("aid", "rescue")}, "rescue", renames{"aid", "", []string{"aid", "rescue"}}},
-		"renamed twice, with both names": {[]*v1alpha1.Playbook{called("save", "rescue", "aid")}, "aid", renames{"save", "", []string{"save", "aid", "rescue"}}},
+		"no playbook":      {nil, "rescue", renames{"rescue", "", []string{"rescue"}, []string{"rescue"}, nil}},
+		"no previous name": {[]*v1alpha1.Playbook{called("rescue")}, "rescue", renames{"rescue", "", []string{"rescue"}, []string{"rescue"}, nil}},
+		"a previous name": {
+			[]*v1alpha1.Playbook{called("save", "rescue")}, "rescue",
+			renames{"save", "", []string{"save", "rescue"}, []string{"save"}, nil},
+		},
+		"two of them": {
+			[]*v1alpha1.Playbook{called("save", "rescue", "aid")}, "rescue",
+			renames{"save", "", []string{"save", "aid", "rescue"}, []string{"save"}, nil},
+		},
+		"another name": {
+			[]*v1alpha1.Playbook{called("save", "rescue")}, "renewal",
+			renames{"renewal", "", []string{"renewal"}, []string{"renewal"}, nil},
+		},
+		"a name that is in use": {
+			[]*v1alpha1.Playbook{called("save", "rescue"), called("rescue")}, "rescue",
+			renames{"rescue", "", []string{"rescue"}, []string{"rescue"}, []string{"save"}},
+		},
+		"the one that waits for it": {
+			[]*v1alpha1.Playbook{called("save", "rescue", "aid"), called("rescue")}, "aid",
+			renames{"save", "rescue", []string{"save", "aid"}, []string{"save", "rescue"}, nil},
+		},
+		"the one that waits for two": {
+			[]*v1alpha1.Playbook{called("save", "rescue", "aid"), called("rescue"), called("aid")}, "save",
+			renames{"save", "rescue", []string{"save"}, []string{"save", "rescue", "aid"}, nil},
+		},
+		"two claim a name": {
+			[]*v1alpha1.Playbook{called("save", "rescue"), called("aid", "rescue")}, "rescue",
+			renames{"aid", "", []string{"aid", "rescue"}, []string{"aid"}, nil},
+		},
+		"renamed twice, with both names": {
+			[]*v1alpha1.Playbook{called("save", "rescue", "aid")}, "aid",
+			renames{"save", "", []string{"save", "aid", "rescue"}, []string{"save"}, nil},
+		},
+		"about to be renamed a second time": {
+			[]*v1alpha1.Playbook{called("aid", "save", "rescue"), called("save", "rescue")}, "rescue",
+			renames{"save", "", []string{"save", "rescue"}, []string{"save"}, []string{"aid"}},
+		},
+		"two that change their names wait for each other": {
+			[]*v1alpha1.Playbook{called("save", "rescue"), called("rescue", "save")}, "rescue",
+			renames{"rescue", "save", []string{"rescue"}, []string{"rescue", "save"}, []string{"save"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := playbook.RenamesOf(c.playbooks)
 			now := r.Now(c.of)
-			same(t, "it", c.want, renames{now, r.WaitsFor(now), r.Names(now)})
+			names := r.Names(now)
+			called := slices.DeleteFunc(r.Called(c.of), func(name string) bool { return slices.Contains(names, name) })
+			same(t, "it", c.want, renames{now, r.WaitsFor(now), names, r.NowAll([]string{c.of}), called})
 		})
 	}
 }
