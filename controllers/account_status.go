@@ -67,11 +67,14 @@ func (in *accountInput) reads() []v1alpha1.MetricReference {
 	return value.DistinctMetrics(reads)
 }
 
-// generations returns the generation of each playbook, by name.
+// generations returns the generation of each playbook, by name. One that waits for a name that it had is not judged yet: the
+// account is to be evaluated again before that one starts anything.
 func (in *accountInput) generations() map[string]int64 {
-	generations := make(map[string]int64, len(in.playbooks))
+	generations, renames := make(map[string]int64, len(in.playbooks)), renamesOf(in.playbooks)
 	for _, p := range in.playbooks {
-		generations[p.Name] = p.Generation
+		if renames.WaitsFor(p.Name) == "" {
+			generations[p.Name] = p.Generation
+		}
 	}
 	return generations
 }

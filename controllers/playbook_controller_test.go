@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -248,5 +249,73 @@ func TestManyAccountsThatAreHeldBackAreSaidOnceAndInFewWords(t *testing.T) {
 	}
 	if held := playbook.DueEpisode(&acct, "welcome"); held == nil {
 		t.Error("it is not due")
+	}
+}
+
+func TestAPlaybookThatWaitedForItsNameStartsOnceAllAccountsHaveSeenThatItNeedNot(t *testing.T) {
+	one := int32(1)
+	s := newStarter(t, func(pb *v1alpha1.Playbook) {
+		pb.Spec.PreviousNames, pb.Spec.Limits = []string{"hello"}, &v1alpha1.PlaybookLimits{NewRunsPerDay: &one}
+	}, map[string]int64{"large": 900, "small": 10})
+	var old v1alpha1.Playbook
+	if err := s.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "welcome"}, &old); err != nil {
+		t.Fatal(err)
+	}
+	old.ObjectMeta = metav1.ObjectMeta{Name: "hello", Namespace: "default", Generation: 1}
+	old.Spec.PreviousNames, old.Spec.Suspend = nil, true
+	if err := s.Create(t.Context(), &old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.look(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), &old); err != nil {
+		t.Fatal(err)
+	}
+	// The small one is the first whose evaluation shows that the old playbook is gone.
+	if _, err := s.accounts.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "small"}}); err != nil {
+		t.Fatal(err)
+	}
+	welcome := ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "welcome"}}
+	if _, err := s.reconciler.Reconcile(t.Context(), welcome); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.status(); status.ActiveRuns != 0 {
+		t.Errorf("%d runs are active: the largest ARR goes first", status.ActiveRuns)
+	}
+	if _, err := s.look(); err != nil {
+		t.Fatal(err)
+	}
+	var runs v1alpha1.PlaybookRunList
+	if err := s.List(t.Context(), &runs); err != nil || len(runs.Items) != 1 || runs.Items[0].Spec.AccountRef.Name != "large" {
+		t.Errorf("the runs are %v, %v", runs.Items, err)
+	}
+}
+
+func TestAPlaybookThatWaitsForItsNameLacksNoRoom(t *testing.T) {
+	for name, old := range map[string]bool{"while the old one is there": true, "and without one it does": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newStarter(t, func(pb *v1alpha1.Playbook) { pb.Spec.PreviousNames = []string{"hello"} }, map[string]int64{"acme": 1})
+			if old {
+				if err := s.Create(t.Context(), &v1alpha1.Playbook{ObjectMeta: metav1.ObjectMeta{Name: "hello", Namespace: "default"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var acct v1alpha1.Account
+			if err := s.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "acme"}, &acct); err != nil {
+				t.Fatal(err)
+			}
+			acct.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPlaybookLimitExceeded, Status: metav1.ConditionTrue, Message: "32"}}
+			if err := s.Status().Update(t.Context(), &acct); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "default", Name: "welcome"}}); err != nil {
+				t.Fatal(err)
+			}
+			status := s.status()
+			if lacks := meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionPlaybookLimitExceeded); lacks == old {
+				t.Errorf("that it lacks room is %v", lacks)
+			}
+		})
 	}
 }

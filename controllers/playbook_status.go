@@ -47,7 +47,7 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	}
 	c := conditions{list: &status.Conditions, generation: p.Generation, now: r.Clock.Now()}
 	setHeld(p, c, started)
-	if err := r.setRoom(ctx, p, c); err != nil {
+	if err := r.setRoom(ctx, p, c, started.waitsFor != ""); err != nil {
 		return err
 	}
 	if p.err != nil {
@@ -95,15 +95,16 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	return nil
 }
 
-// setRoom says on how many accounts the playbook starts nothing because their status has no room for its episode.
-func (r *PlaybookReconciler) setRoom(ctx context.Context, p plan, c conditions) error {
+// setRoom says on how many accounts the playbook starts nothing because their status has no room for its episode. One that
+// waits for its name has none yet, and is to have those of the old one.
+func (r *PlaybookReconciler) setRoom(ctx context.Context, p plan, c conditions, waits bool) error {
 	full, err := r.accountsOf(ctx, p, client.MatchingFields{IndexFull: "true"})
 	if err != nil {
 		return err
 	}
 	var left []string
 	for _, acct := range full {
-		if p.err == nil && !account.Churned(acct) && !p.result.Remembered(acct) {
+		if p.err == nil && !waits && !account.Churned(acct) && !p.result.Remembered(acct) {
 			left = append(left, acct.Name)
 		}
 	}
