@@ -123,3 +123,30 @@ func TestAPlaybookThatIsRenamedInGit(t *testing.T) {
 	w.getsAll(r, "run.resolved, the condition that started it has cleared", "run.resolved, the condition that started it has cleared",
 		"task.done call", "task.opened call", "task.opened call", "task.opened call")
 }
+
+func TestAPlaybookThatSaysLaterWhatItWasCalled(t *testing.T) {
+	w := newWorld(t)
+	w.setUsage("acme,30,ok")
+	w.apply(usage)
+	w.apply(threeADay("rescue", ""))
+	w.addAccount("acme", 1)
+	w.openRuns("acme/rescue")
+	w.deletePlaybook("rescue")
+	w.apply(threeADay("churn-risk", ""))
+	w.pass(time.Minute)
+	w.openRuns("acme/churn-risk", "acme/rescue")
+
+	w.apply(threeADay("churn-risk", "  previousNames: [rescue]\n"))
+	w.playbookStatus("churn-risk", "counts the runs of both names", func(s *v1alpha1.PlaybookStatus) bool { return s.ActiveRuns == 2 })
+	w.pass(time.Minute)
+	w.quiet()
+	w.restart()
+	w.quiet()
+	w.openRuns("acme/churn-risk", "acme/rescue")
+	// The end of the condition ends the work of both, and its next beginning begins one run.
+	w.setUsage("acme,80,ok")
+	w.openRuns()
+	w.setUsage("acme,30,ok")
+	w.openRuns("acme/churn-risk")
+	w.episode("acme", "churn-risk", v1alpha1.EpisodeFiring, 2)
+}

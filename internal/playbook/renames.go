@@ -147,28 +147,61 @@ func (in EpisodesInput) renamed() EpisodesInput {
 	return in
 }
 
-// account returns an account that remembers its episodes under the names of now. What it remembers under such a name
-// already stands, and the other of the two is left.
+// account returns an account that remembers its episodes under the names of now.
 func (r *Renames) account(a *v1alpha1.Account) *v1alpha1.Account {
-	var again *v1alpha1.Account
-	for i := range a.Status.Playbooks {
-		e := a.Status.Playbooks[i]
-		now := r.Now(e.Name)
-		if now == e.Name {
-			continue
-		}
-		if again == nil {
-			shallow := *a
-			again = &shallow
-			again.Status.Playbooks = slices.Clone(a.Status.Playbooks)
-		}
-		e.Name = now
-		if !slices.ContainsFunc(again.Status.Playbooks, func(other v1alpha1.Episode) bool { return keyOf(&other) == keyOf(&e) }) {
-			again.Status.Playbooks[i].Name = now
+	var episodes, earlier []v1alpha1.Episode
+	for _, e := range a.Status.Playbooks {
+		if now := r.Now(e.Name); now != e.Name {
+			e.Name = now
+			earlier = append(earlier, e)
+		} else {
+			episodes = append(episodes, e)
 		}
 	}
-	if again == nil {
+	if len(earlier) == 0 {
 		return a
 	}
-	return again
+	// Of two names that it had the one that moved last comes first.
+	slices.SortStableFunc(earlier, func(a, b v1alpha1.Episode) int { return timeOf(b.Since).Compare(timeOf(a.Since)) })
+	for _, e := range earlier {
+		i := slices.IndexFunc(episodes, func(other v1alpha1.Episode) bool { return keyOf(&other) == keyOf(&e) })
+		if i < 0 {
+			episodes = append(episodes, e)
+		} else {
+			episodes[i] = joined(episodes[i], e)
+		}
+	}
+	again := *a
+	again.Status.Playbooks = episodes
+	return &again
+}
+
+// joined is what a playbook remembers that began anew under its name, before it said what it was called. If it has started
+// nothing since it goes on where it was. Otherwise it stands where it does, and counts on from the runs of both.
+func joined(e, earlier v1alpha1.Episode) v1alpha1.Episode {
+	own, before := made(&e), made(&earlier)
+	switch {
+	case before == 0:
+		return e
+	case own == 0:
+		return earlier
+	}
+	if e.EndedTime != nil && timeOf(earlier.EndedTime).After(e.EndedTime.Time) {
+		e.EndedTime = earlier.EndedTime
+	}
+	if before > own {
+		if e.ClearedSequence == own {
+			e.ClearedSequence = before // what has cleared since its last run has for those before
+		}
+		e.Sequence += before - own
+	}
+	return e
+}
+
+// made returns the number of the last run that an episode made.
+func made(e *v1alpha1.Episode) int64 {
+	if e.State == v1alpha1.EpisodeDue {
+		return e.Sequence - 1
+	}
+	return e.Sequence
 }

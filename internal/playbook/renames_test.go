@@ -144,6 +144,100 @@ func TestEpisodesOfARenamedPlaybook(t *testing.T) {
 	}
 }
 
+// It was renamed without a word of it, and says so later: both names have a memory, and runs.
+func TestEpisodesOfAPlaybookThatSaysLaterWhatItWasCalled(t *testing.T) {
+	ago := func(hours int) *metav1.Time { return stamp(noon.Add(-time.Duration(hours) * time.Hour)) }
+	low := v1alpha1.Trigger{Name: "low", Score: &v1alpha1.ScoreTrigger{AtMost: ptr(int32(40))}}
+	fallen, well := scored(34, "Critical"), scored(80, "Healthy")
+	began := func(name string, sequence int64, open bool) v1alpha1.PlaybookRun {
+		run := v1alpha1.PlaybookRun{ObjectMeta: metav1.ObjectMeta{Name: playbook.RunName("acme", name, sequence)}}
+		run.Spec.AccountRef.Name, run.Spec.PlaybookRef.Name, run.Spec.Sequence, run.Spec.Trigger = "acme", name, sequence, "low"
+		if !open {
+			run.Status.State, run.Status.EndedTime = v1alpha1.RunCompleted, ago(90)
+		}
+		return run
+	}
+	pending := []v1alpha1.PendingTrigger{{Trigger: "low", Since: ago(1)}}
+	for name, c := range map[string]struct {
+		memory []*v1alpha1.Episode
+		runs   []v1alpha1.PlaybookRun
+		health *v1alpha1.Health
+		want   []string
+		// cleared is the number up to which the condition of runs has cleared.
+		cleared int64
+	}{
+		"what has begun nothing goes on with the work of the old name": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodePending, Since: ago(1), Pending: pending},
+				{Name: "save", State: v1alpha1.EpisodeFiring, Since: ago(50), Sequence: 5, ClearedSequence: 4},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 5, true)}, fallen, []string{"rescue  Firing 5"}, 4,
+		},
+		"and ends it, where it is no longer needed": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodeClear, Since: ago(1)},
+				{Name: "save", State: v1alpha1.EpisodeFiring, Since: ago(50), Sequence: 5, ClearedSequence: 4},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 5, true)}, well, []string{"rescue  Clear 5"}, 5,
+		},
+		"what is Due has its run, under a number that nobody had": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodeDue, Since: ago(1), Sequence: 2, ClearedSequence: 1, EndedTime: ago(60), Pending: pending},
+				{Name: "save", State: v1alpha1.EpisodeClear, Since: ago(80), Sequence: 5, ClearedSequence: 5, EndedTime: ago(90)},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 5, false), began("rescue", 1, false)}, fallen, []string{"rescue  Due 6"}, 5,
+		},
+		"also where the old name started less": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodeDue, Since: ago(1), Sequence: 3, ClearedSequence: 2, EndedTime: ago(90), Pending: pending},
+				{Name: "save", State: v1alpha1.EpisodeDue, Since: ago(80), Sequence: 3, ClearedSequence: 2, EndedTime: ago(60)},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 2, false), began("rescue", 2, false)}, fallen, []string{"rescue  Due 3"}, 2,
+		},
+		"while old work is open nothing starts beside it": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodeDue, Since: ago(1), Sequence: 2, ClearedSequence: 1, EndedTime: ago(60), Pending: pending},
+				{Name: "save", State: v1alpha1.EpisodeFiring, Since: ago(80), Sequence: 5, ClearedSequence: 4},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 5, true), began("rescue", 1, false)}, fallen, []string{"rescue  Pending 5"}, 5,
+		},
+		"what is at it stays so, and ends both": {
+			[]*v1alpha1.Episode{
+				{Name: "rescue", State: v1alpha1.EpisodeFiring, Since: ago(1), Sequence: 1},
+				{Name: "save", State: v1alpha1.EpisodeFiring, Since: ago(80), Sequence: 5, ClearedSequence: 4},
+			},
+			[]v1alpha1.PlaybookRun{began("save", 5, true), began("rescue", 1, true)}, well, []string{"rescue  Clear 5"}, 5,
+		},
+		"of two names that it had the later counts": {
+			[]*v1alpha1.Episode{
+				{Name: "aid", State: v1alpha1.EpisodeClear, Since: ago(99), Sequence: 2, ClearedSequence: 2, EndedTime: ago(99)},
+				{Name: "save", State: v1alpha1.EpisodeFiring, Since: ago(50), Sequence: 1},
+			},
+			[]v1alpha1.PlaybookRun{began("aid", 2, false), began("save", 1, true)}, fallen, []string{"rescue  Firing 2"}, 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := remembering(c.memory...)
+			before := a.DeepCopy()
+			in := playbook.EpisodesInput{
+				View:      playbook.View{Account: a, Health: c.health, Scored: true, Now: noon},
+				Playbooks: []playbook.Watching{everything(t, triggers(low))}, Runs: c.runs,
+				Renames: playbook.RenamesOf([]*v1alpha1.Playbook{called("rescue", "save", "aid")}),
+			}
+			episodes, _, _ := playbook.Episodes(in)
+			same(t, "they", c.want, states(episodes))
+			same(t, "what has cleared", c.cleared, episodes[0].ClearedSequence)
+			if e := &episodes[0]; e.State == v1alpha1.EpisodeDue {
+				same(t, "the end of the last work", ago(60), e.EndedTime)
+			}
+			same(t, "the account", before, a)
+			a.Status.Playbooks = episodes
+			again, _, _ := playbook.Episodes(in)
+			same(t, "the same moment again", episodes, again)
+		})
+	}
+}
+
 func TestAPlaybookThatWaitsForItsNameLeavesWhatWasDue(t *testing.T) {
 	due := v1alpha1.Episode{Name: "rescue", State: v1alpha1.EpisodeDue, Since: stamp(noon), Sequence: 1, Pending: []v1alpha1.PendingTrigger{{Trigger: "low", Since: stamp(noon)}}}
 	episodes, _, _ := playbook.Episodes(playbook.EpisodesInput{
