@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -129,43 +128,41 @@ func (f *taskReassign) check() error {
 func (f *taskReassign) find(ctx context.Context, c client.Client, namespace string) ([]v1alpha1.Task, error) {
 	var list v1alpha1.TaskList
 	options := []client.ListOption{client.InNamespace(namespace), client.MatchingFields{"status.assignee": f.from}}
-	if f.playbook != "" {
-		made, err := f.madeBy(ctx, c, namespace)
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, made)
-	}
 	if err := c.List(ctx, &list, options...); err != nil {
 		return nil, err
 	}
-	tasks := slices.DeleteFunc(list.Items, func(t v1alpha1.Task) bool { return !f.concerns(&t) })
+	renames, err := f.renames(ctx, c, namespace)
+	if err != nil {
+		return nil, err
+	}
+	tasks := slices.DeleteFunc(list.Items, func(t v1alpha1.Task) bool { return !f.concerns(&t) || !f.ofPlaybook(&t, renames) })
 	slices.SortFunc(tasks, func(a, b v1alpha1.Task) int {
 		return cmp.Or(compareDue(a.Status.DueTime, b.Status.DueTime), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return tasks, nil
 }
 
-// madeBy chooses the tasks that a playbook made, under whichever name.
-func (f *taskReassign) madeBy(ctx context.Context, c client.Client, namespace string) (client.ListOption, error) {
+// renames says what playbooks were called before, in each namespace.
+func (f *taskReassign) renames(ctx context.Context, c client.Client, namespace string) (map[string]*playbook.Renames, error) {
+	if f.playbook == "" {
+		return nil, nil
+	}
 	var list v1alpha1.PlaybookList
-	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, err
+	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil && !apierrors.IsForbidden(err) {
+		return nil, err // whoever may not read playbooks goes by the name alone
 	}
 	playbooks := make([]*v1alpha1.Playbook, len(list.Items))
 	for i := range list.Items {
 		playbooks[i] = &list.Items[i]
 	}
-	renames := playbook.RenamesOf(playbooks)
-	var values []string
-	for _, name := range renames.Names(renames.Now(f.playbook)) {
-		values = append(values, playbook.LabelValue(name))
-	}
-	made, err := labels.NewRequirement(v1alpha1.LabelPlaybook, selection.In, values)
-	if err != nil {
-		return nil, fmt.Errorf("--playbook: %w", err)
-	}
-	return client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*made)}, nil
+	return playbook.RenamesByNamespace(playbooks), nil
+}
+
+// ofPlaybook reports whether a task is of the playbook that is asked for, whatever that was called when it made it.
+func (f *taskReassign) ofPlaybook(t *v1alpha1.Task, renames map[string]*playbook.Renames) bool {
+	return f.playbook == "" || slices.ContainsFunc(renames[t.Namespace].Names(renames[t.Namespace].Now(f.playbook)), func(name string) bool {
+		return t.Labels[v1alpha1.LabelPlaybook] == playbook.LabelValue(name)
+	})
 }
 
 // compareDue orders due times; without one comes last.

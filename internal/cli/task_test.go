@@ -321,8 +321,8 @@ blocked     acme      Blocked                             jo@example.com   al@ex
 	d.wants("the assignee elsewhere", d.spec("Task", "elsewhere", "assignee"), "al@example.com")
 	d.wants("the assignee", d.spec("Task", "open", "assignee"), "null")
 	d.answers("y\n")
-	d.make("Playbook", "churn-risk", `{spec: {previousNames: [rescue], triggers: [{name: low, score: {atMost: 40}}], steps: [{name: call, title: Call}]}}`)
-	d.ok(jo, "open ", append(move, "--playbook", "churn-risk")...)
+	d.make("Playbook", "save", `{spec: {previousNames: [rescue], triggers: [{name: low, score: {atMost: 40}}], steps: [{name: call, title: Call}]}}`)
+	d.ok(jo, "open ", append(move, "--playbook", "save")...)
 	d.wants("the assignee", d.spec("Task", "open", "assignee"), "al@example.com")
 	d.wants("the assignee of another playbook", d.spec("Task", "blocked", "assignee"), "null")
 	d.types = nil

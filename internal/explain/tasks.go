@@ -51,18 +51,12 @@ type TaskLine struct {
 // playbook is what it is called now.
 func Tasks(w *fleet.World, f TaskFilter, now time.Time) []TaskLine {
 	names, runs := map[string]string{}, map[string]*v1alpha1.PlaybookRun{}
+	renames := playbook.RenamesByNamespace(w.Playbooks)
 	for _, a := range w.Accounts {
 		names[a.Namespace+"/"+a.Name] = a.Spec.DisplayName
 	}
 	for _, run := range w.Runs {
 		runs[run.Namespace+"/"+run.Name] = run
-	}
-	renames := map[string]*playbook.Renames{}
-	for _, pb := range w.Playbooks {
-		if _, known := renames[pb.Namespace]; !known {
-			in := slices.DeleteFunc(slices.Clone(w.Playbooks), func(other *v1alpha1.Playbook) bool { return other.Namespace != pb.Namespace })
-			renames[pb.Namespace] = playbook.RenamesOf(in)
-		}
 	}
 	lines := []TaskLine{}
 	for _, t := range w.Tasks {
@@ -72,8 +66,8 @@ func Tasks(w *fleet.World, f TaskFilter, now time.Time) []TaskLine {
 			if run := runs[t.Namespace+"/"+line.Run]; run != nil {
 				line.Playbook, line.Why = run.Spec.PlaybookRef.Name, run.Spec.Reason
 			}
+			line.Playbook = renames[t.Namespace].Now(line.Playbook)
 		}
-		line.Playbook = renames[t.Namespace].Now(line.Playbook)
 		wanted := f
 		wanted.Playbook = renames[t.Namespace].Now(f.Playbook)
 		if wanted.chooses(&line) {

@@ -44,6 +44,19 @@ func RenamesOf(playbooks []*v1alpha1.Playbook) *Renames {
 	return r
 }
 
+// RenamesByNamespace reads the previous names of playbooks of several namespaces.
+func RenamesByNamespace(playbooks []*v1alpha1.Playbook) map[string]*Renames {
+	in := map[string][]*v1alpha1.Playbook{}
+	for _, pb := range playbooks {
+		in[pb.Namespace] = append(in[pb.Namespace], pb)
+	}
+	renames := make(map[string]*Renames, len(in))
+	for namespace := range in {
+		renames[namespace] = RenamesOf(in[namespace])
+	}
+	return renames
+}
+
 // before reports whether one playbook has a name that another one claims too.
 func (r *Renames) before(one, other string) bool {
 	if waits, others := len(r.waits[one]) > 0, len(r.waits[other]) > 0; waits != others {
