@@ -62,3 +62,22 @@ func TestAPlaybookThatDoesNotSayWhatItWasCalledBeginsAnew(t *testing.T) {
 		t.Error("no work is made again: this says nothing")
 	}
 }
+
+// Both names have begun work on the same accounts, under the same numbers.
+func TestNoRunIsLeftOutWhereAPlaybookSaysLaterWhatItWasCalled(t *testing.T) {
+	w := evaluated(t, world(t, 200, 1), today, soon)
+	again := called(w, "onboarding", "onboarding-2")
+	again.Runs, again.Tasks = w.Runs, w.Tasks
+	w = evaluated(t, again, soon, soon.Add(time.Hour))
+	began := map[string]int{}
+	for _, run := range w.Runs {
+		began[run.Spec.PlaybookRef.Name]++
+	}
+	if began["onboarding"] == 0 || began["onboarding-2"] == 0 {
+		t.Fatalf("this says nothing: %v", began)
+	}
+	runs, compared, err := preview.Compared(preview.Input{Base: w, Head: called(w, "onboarding-2", "onboarding-2", "onboarding"), Now: soon.Add(2 * time.Hour)})
+	if err != nil || compared != runs {
+		t.Errorf("of %d runs %d are compared, %v", runs, compared, err)
+	}
+}

@@ -30,14 +30,14 @@ func (p pair) atOtherTimes() bool {
 }
 
 // pairs returns the runs with the change and without it, by name. A run of a playbook that the change renames has another
-// name with it, if it starts after the change.
+// name with it, if it starts after the change; one that began before is the same with both.
 func (c *comparison) pairs() []pair {
 	pairs := map[string]pair{}
 	for _, run := range c.base.Runs() {
-		pairs[c.nameOf(run)] = pair{before: run}
+		pairs[c.nameIn(c.head, run)] = pair{before: run}
 	}
 	for _, run := range c.head.Runs() {
-		name := c.nameOf(run)
+		name := c.nameIn(c.base, run)
 		pairs[name] = pair{pairs[name].before, run}
 	}
 	sorted := make([]pair, 0, len(pairs))
@@ -45,6 +45,14 @@ func (c *comparison) pairs() []pair {
 		sorted = append(sorted, pairs[name])
 	}
 	return sorted
+}
+
+// nameIn returns the name by which a run of one fleet is compared with those of the other: its own where both have it.
+func (c *comparison) nameIn(other *fleet.Fleet, run *v1alpha1.PlaybookRun) string {
+	if other.RunOf(run.Name) != nil {
+		return run.Name
+	}
+	return c.nameOf(run)
 }
 
 // nameOf returns what a run would be called, had its playbook always had the name that it has with the change.
