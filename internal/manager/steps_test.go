@@ -25,7 +25,7 @@ func (w *world) taskIs(step, what string, check func(*v1alpha1.Task) bool) v1alp
 		}
 		task = tasks[step]
 		if !check(&task) {
-			return fmt.Errorf("it is now %s and the task is %s", w.clock.Now(), asYAML(task))
+			return fmt.Errorf("it is now %s and the task is %s", w.tells.Now(), asYAML(task))
 		}
 		return nil
 	})

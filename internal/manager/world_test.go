@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +37,11 @@ func TestMain(m *testing.M) {
 type world struct {
 	t         *testing.T
 	namespace string
-	clock     *clocktesting.FakePassiveClock
-	dataRoot  string
+	// clock is the operator's, for the test to move; nil in real time.
+	clock *clocktesting.FakePassiveClock
+	// tells the operator the time: clock, or the real one.
+	tells    clock.PassiveClock
+	dataRoot string
 	client.Client
 	// sourceWorkers is how many sources are read at once; 0 is the operator's default.
 	sourceWorkers int
@@ -52,8 +56,24 @@ type world struct {
 	stop    func()
 }
 
-// newWorld makes a namespace and starts an operator over it.
+// newWorld makes a namespace and starts an operator over it, whose clock stands still until the test moves it.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	// What the API server stamps is in real time, so the operator's clock begins there.
+	moved := clocktesting.NewFakePassiveClock(time.Now().UTC().Truncate(time.Second))
+	w := newWorldWith(t, moved, 0)
+	w.clock = moved
+	return w
+}
+
+// newWorldInRealTime is a world in which nobody moves the clock and nobody wakes anything: what changes with the time does
+// so by itself, or not at all. settle is how long a change of the configuration holds back what it starts and ends.
+func newWorldInRealTime(t *testing.T, settle time.Duration) *world {
+	t.Helper()
+	return newWorldWith(t, clock.RealClock{}, settle)
+}
+
+func newWorldWith(t *testing.T, tells clock.PassiveClock, settle time.Duration) *world {
 	t.Helper()
 	t.Parallel()
 	scheme := runtime.NewScheme()
@@ -72,8 +92,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{
 		t: t, namespace: ns.Name, Client: client.NewNamespacedClient(c, ns.Name), dataRoot: t.TempDir(),
-		// What the API server stamps is in real time, so the operator's clock begins there.
-		clock: clocktesting.NewFakePassiveClock(time.Now().UTC().Truncate(time.Second)),
+		tells: tells, settleTime: settle,
 	}
 	w.start()
 	t.Cleanup(func() {
@@ -91,7 +110,7 @@ func newWorld(t *testing.T) *world {
 // start runs the operator.
 func (w *world) start() {
 	w.t.Helper()
-	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.clock, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers, Settle: w.settleTime, Location: w.location, evaluated: w.evaluated})
+	m, err := New(api.Get(w.t).Config(), Options{Namespaces: []string{w.namespace}, Clock: w.tells, DataRoot: w.dataRoot, AllowLoopback: true, SourceWorkers: w.sourceWorkers, Settle: w.settleTime, Location: w.location, evaluated: w.evaluated})
 	if err != nil {
 		w.t.Fatal(err)
 	}
