@@ -42,9 +42,10 @@ type PlaybookReconciler struct {
 	// Recorder of events; nil records none.
 	Recorder events.EventRecorder
 
-	seen    generations
-	created ownCreates
-	holds   holds
+	seen        generations
+	created     ownCreates
+	holds       holds
+	standstills standstills
 }
 
 // +kubebuilder:rbac:groups=perennial.dev,resources=playbooks,verbs=get;list;watch
@@ -82,6 +83,7 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if client.IgnoreNotFound(err) == nil && r.seen.forget(req.NamespacedName) {
 			r.Catalog.playbooks.forget(req.NamespacedName)
 			r.holds.forget(req.NamespacedName)
+			r.standstills.over(req.NamespacedName)
 			r.wakeInhibited(ctx, req.NamespacedName)
 			return ctrl.Result{}, r.Accounts.NotifyNamespace(ctx, req.Namespace)
 		}
@@ -98,6 +100,9 @@ func (r *PlaybookReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	started, err := r.start(ctx, compiled)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if !started.undecided {
+		r.standstills.over(req.NamespacedName)
 	}
 	if err := r.setStatus(ctx, compiled, started); err != nil {
 		return ctrl.Result{}, err

@@ -31,6 +31,9 @@ type startResult struct {
 	refused error
 	// undecided means that nothing may start yet, so that what was held before still stands.
 	undecided bool
+	// due is how many accounts wait while nothing may start, and wait is what is to be said of that.
+	due  int
+	wait standstill
 	// next is when to look again; the zero time is when something changes.
 	next time.Time
 }
@@ -66,9 +69,14 @@ func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startRes
 		return result, err
 	}
 	ready, next, err := r.mayStart(ctx, p, watched, now)
-	if err != nil || !ready {
-		result.undecided, result.next = true, value.Earliest(result.next, next)
+	if err != nil {
 		return result, err
+	}
+	if !ready {
+		result.undecided, result.due = true, len(due)
+		wait, speak := r.stillWaits(p, len(due), watched, now)
+		result.wait, result.next = wait, value.Earliest(result.next, next, speak)
+		return result, nil
 	}
 	return r.admit(ctx, p, watched, result)
 }
@@ -140,6 +148,21 @@ func (r *PlaybookReconciler) mayStart(ctx context.Context, p plan, watched []*v1
 		}
 	}
 	return true, time.Time{}, nil
+}
+
+// stillWaits says for what runs that are due have waited for longer than usual, and when to say it next.
+func (r *PlaybookReconciler) stillWaits(p plan, due int, watched []*v1alpha1.Account, now time.Time) (standstill, time.Time) {
+	apart := patience + r.Settle.Delay // so that what a change begins, its own delay included, is nothing to speak of
+	return r.standstills.at(client.ObjectKeyFromObject(p.Playbook), now, apart, func() (reason, message string) {
+		var unevaluated []string
+		lastChanged := r.Settle.changing(p.Namespace, now)
+		for _, acct := range watched {
+			if lastChanged == "" && !r.Progress.ready(p.Playbook, acct, atLeast) {
+				unevaluated = append(unevaluated, acct.Name)
+			}
+		}
+		return describeWait(due, unevaluated, lastChanged, r.Settle.Delay)
+	})
 }
 
 // admit makes a run for each account that the limits and other playbooks let through. Who is due is read off the very
@@ -329,10 +352,7 @@ func describeHeld(p *v1alpha1.Playbook, held []v1alpha1.HeldRun) (reason, messag
 	activeRuns, newRunsPerDay := playbook.Limits(p.Spec.Limits)
 	limits := fmt.Sprintf("spec.limits (activeRuns %d, newRunsPerDay %d) holds %d of them back, the largest ARR goes first", activeRuns, newRunsPerDay, limited)
 	others := fmt.Sprintf("spec.inhibitedBy holds %d of them back", inhibited)
-	due := fmt.Sprintf("%d accounts are due and wait: ", len(held))
-	if len(held) == 1 {
-		due = "1 account is due and waits: "
-	}
+	due := areDue(len(held))
 	switch {
 	case limited > 0 && inhibited > 0:
 		return v1alpha1.ReasonLimitReached, due + limits + "; " + others

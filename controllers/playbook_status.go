@@ -130,9 +130,15 @@ func (r *PlaybookReconciler) playbooksOfFull(ctx context.Context, obj client.Obj
 	return nil
 }
 
-// setHeld notes which runs are held back. While nothing may start, after a restart say, what was decided last stands.
+// setHeld notes which runs are held back. While nothing may start, after a restart say, what was decided last stands,
+// unless that takes so long that people should look.
 func setHeld(p plan, c conditions, started startResult) {
 	status := &p.Playbook.Status
+	if wait := started.wait; wait.reason != "" {
+		status.HeldRuns, status.InhibitedRuns, status.Held = int32(started.due), 0, nil
+		c.set(v1alpha1.ConditionHeld, metav1.ConditionTrue, wait.reason, wait.message)
+		return
+	}
 	if started.undecided {
 		if last := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHeld); last != nil {
 			c.set(last.Type, last.Status, last.Reason, last.Message)

@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +24,7 @@ type Settle struct {
 	mu    sync.Mutex
 	seen  map[types.UID]int64
 	until map[string]time.Time
+	last  map[string]string
 }
 
 // over returns the moment from which runs may start in a namespace.
@@ -50,11 +53,21 @@ func (s *Settle) over(ctx context.Context, namespace string, now time.Time) (tim
 	return s.until[namespace], nil
 }
 
+// changing names what changed last in a namespace, as far as over has seen, where that has not settled; else it is empty.
+func (s *Settle) changing(namespace string, now time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !now.Before(s.until[namespace]) {
+		return ""
+	}
+	return s.last[namespace]
+}
+
 // look notes when an object changed. Of one that was not seen since the operator started: when it was made, or now
 // where nobody has acted on its present generation.
 func (s *Settle) look(obj client.Object, observed int64, now time.Time) {
 	if s.seen == nil {
-		s.seen, s.until = map[types.UID]int64{}, map[string]time.Time{}
+		s.seen, s.until, s.last = map[types.UID]int64{}, map[string]time.Time{}, map[string]string{}
 	}
 	generation, known := s.seen[obj.GetUID()]
 	s.seen[obj.GetUID()] = obj.GetGeneration()
@@ -67,5 +80,6 @@ func (s *Settle) look(obj client.Object, observed int64, now time.Time) {
 	}
 	if until := changedAt.Add(s.Delay); until.After(s.until[obj.GetNamespace()]) {
 		s.until[obj.GetNamespace()] = until
+		s.last[obj.GetNamespace()] = strings.TrimPrefix(fmt.Sprintf("%T ", obj), "*v1alpha1.") + obj.GetName()
 	}
 }

@@ -28,7 +28,7 @@ const (
 	// ConditionPlaybookLimitExceeded, on an Account, is True while more playbooks select it than its status can remember; on a
 	// Playbook, while there are accounts that have no room for it.
 	ConditionPlaybookLimitExceeded = "PlaybookLimitExceeded"
-	// ConditionHeld, on a Playbook, is True while a limit, another playbook or suspend holds runs back; on an AccountSet, while changes wait for approval.
+	// ConditionHeld, on a Playbook, is True while a limit, another playbook or suspend holds runs back, or for long nothing could start; on an AccountSet, while changes wait for approval.
 	ConditionHeld = "Held"
 	// ConditionResolved, on a PlaybookRun, is True once the condition that started it has cleared.
 	ConditionResolved = "Resolved"
@@ -79,6 +79,8 @@ const (
 	ReasonTooManyPlaybooks      = "TooManyPlaybooks"
 	ReasonLimitReached          = "LimitReached"
 	ReasonInhibited             = "Inhibited"
+	ReasonAccountsNotEvaluated  = "AccountsNotEvaluated"
+	ReasonConfigurationChanging = "ConfigurationChanging"
 	ReasonRunCanceled           = "RunCanceled"
 	ReasonEventHappened         = "EventHappened"
 	ReasonWorkCompleted         = "WorkCompleted"

@@ -26,7 +26,8 @@ type PlaybookStatus struct {
 	// +optional
 	ActiveRuns int32 `json:"activeRuns"`
 
-	// heldRuns is the number of accounts whose run a limit, another playbook or suspend holds back.
+	// heldRuns is the number of accounts whose run is due and held back: by a limit, another playbook or suspend, or because
+	// nothing can start for now; the condition Held says which.
 	// +optional
 	HeldRuns int32 `json:"heldRuns"`
 

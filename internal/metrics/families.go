@@ -48,7 +48,7 @@ func newFamilies() families {
 		notReady: newGauge("perennial_objects_not_ready", "Declared objects that are not Ready, by kind; those that are stalled are among them.", "namespace", "kind"),
 
 		runs:     newGauge("perennial_playbook_runs", "PlaybookRuns that there are, by state. Those that ended are deleted some time.", "namespace", "state"),
-		heldRuns: newGauge("perennial_playbook_held_runs", "Runs that are due and held back, by reason: LimitReached, Inhibited or Suspended.", "namespace", "reason"),
+		heldRuns: newGauge("perennial_playbook_held_runs", "Runs that are due and held back, by reason: LimitReached, Inhibited, Suspended, AccountsNotEvaluated or ConfigurationChanging.", "namespace", "reason"),
 		tasks:    newGauge("perennial_tasks", "Tasks that there are, by state. Those that ended are deleted some time.", "namespace", "state"),
 		overdue:  newGauge("perennial_tasks_overdue", "Open tasks that are past their due time.", "namespace"),
 

@@ -115,7 +115,7 @@ func (s *scrape) begin(namespace string) {
 		s.values.add(s.stalled, 0, namespace, kind)
 		s.values.add(s.notReady, 0, namespace, kind)
 	}
-	for _, reason := range []string{v1alpha1.ReasonLimitReached, v1alpha1.ReasonInhibited, v1alpha1.ReasonSuspended} {
+	for _, reason := range []string{v1alpha1.ReasonLimitReached, v1alpha1.ReasonInhibited, v1alpha1.ReasonSuspended, v1alpha1.ReasonAccountsNotEvaluated, v1alpha1.ReasonConfigurationChanging} {
 		s.values.add(s.heldRuns, 0, namespace, reason)
 	}
 	for _, state := range []v1alpha1.RunState{v1alpha1.RunActive, v1alpha1.RunCompleted, v1alpha1.RunCanceled} {

@@ -229,6 +229,8 @@ func TestSourcesAndWorkAreCounted(t *testing.T) {
 		`perennial_objects_stalled{kind="HealthScoreModel",namespace="success"} 1`,
 		`perennial_objects_stalled{kind="Notifier",namespace="success"} 0`,
 		`perennial_objects_stalled{kind="Playbook",namespace="success"} 0`,
+		`perennial_playbook_held_runs{namespace="success",reason="AccountsNotEvaluated"} 0`,
+		`perennial_playbook_held_runs{namespace="success",reason="ConfigurationChanging"} 0`,
 		`perennial_playbook_held_runs{namespace="success",reason="Inhibited"} 0`,
 		`perennial_playbook_held_runs{namespace="success",reason="LimitReached"} 8`,
 		`perennial_playbook_held_runs{namespace="success",reason="Suspended"} 30`,

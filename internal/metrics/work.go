@@ -105,8 +105,8 @@ func (s *scrape) lookAtPlaybooks(ctx context.Context) error {
 		p := &playbooks.Items[i]
 		s.declared(p.Namespace, kindPlaybook, p.Status.Conditions)
 		reason := v1alpha1.ReasonLimitReached
-		if held := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionHeld); held != nil && held.Reason == v1alpha1.ReasonSuspended {
-			reason = v1alpha1.ReasonSuspended
+		if held := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionHeld); held != nil && held.Reason != v1alpha1.ReasonInhibited {
+			reason = held.Reason
 		}
 		s.values.add(s.heldRuns, float64(p.Status.HeldRuns-p.Status.InhibitedRuns), p.Namespace, reason)
 		s.values.add(s.heldRuns, float64(p.Status.InhibitedRuns), p.Namespace, v1alpha1.ReasonInhibited)
