@@ -41,8 +41,11 @@ func (p *Playbook) Decide(in DecideInput) (*v1alpha1.Episode, time.Time) {
 	if e == nil {
 		return nil, time.Time{}
 	}
-	var ignoring bool
-	in.Triggers, ignoring = heeded(e, in.Triggers, p.ignores(in))
+	var ignoring, all bool
+	in.Triggers, ignoring, all = heeded(e, in.Triggers, p.ignores(in))
+	if all && e.State == v1alpha1.EpisodeIgnored {
+		enter(e, v1alpha1.EpisodeClear, now) // nothing is left that would be ignored
+	}
 	truth := Overall(in.Triggers)
 	if e.State == v1alpha1.EpisodeFiring && anotherEvent(e, in.Triggers) {
 		e.ClearedSequence = e.Sequence
@@ -99,10 +102,10 @@ func seen(triggers []TriggerResult, ignore bool) bool {
 
 // heeded returns the triggers as they count, and whether one that holds does not: what held already when the playbook
 // first saw the account, or turned out to once it was known, counts as False until it was False once. It notes those that
-// are False now.
-func heeded(e *v1alpha1.Episode, triggers []TriggerResult, first bool) (counted []TriggerResult, ignoring bool) {
+// are False now. all means that every trigger counts.
+func heeded(e *v1alpha1.Episode, triggers []TriggerResult, first bool) (counted []TriggerResult, ignoring, all bool) {
 	if !first && e.State != v1alpha1.EpisodeIgnored && len(e.Armed) == 0 {
-		return triggers, false
+		return triggers, false, true
 	}
 	counted = slices.Clone(triggers)
 	var armed []string
@@ -114,13 +117,13 @@ func heeded(e *v1alpha1.Episode, triggers []TriggerResult, first bool) (counted 
 			counted[i].Truth, ignoring = False, true
 		}
 	}
-	switch {
-	case len(armed) == len(triggers):
+	switch all = len(armed) == len(triggers); {
+	case all:
 		e.Armed = nil
 	case len(armed) > 0:
 		e.Armed = armed // else those that were are of triggers that are gone, and say that the others are not
 	}
-	return counted, ignoring
+	return counted, ignoring, all
 }
 
 // anotherEvent reports whether what holds now is an event that happened since the episode's run was made, and nothing else:

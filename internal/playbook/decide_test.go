@@ -175,6 +175,11 @@ func TestDecideWithExistingIgnore(t *testing.T) {
 			episode(clearState, earlier, 0),
 			time.Time{},
 		},
+		"what was Ignored is over while another, which was False before, cannot be judged": {
+			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("slow")), Triggers: are(unknown, no)},
+			episode(clearState, noon, 0),
+			time.Time{},
+		},
 		"a trigger that was False starts beside one that is Ignored": {
 			playbook.DecideInput{Memory: episode(ignored, earlier, 0, armed("quick")), Triggers: are(yes, yes)},
 			episode(due, noon, 1, armed("quick"), since("quick", noon)),
