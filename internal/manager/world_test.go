@@ -59,7 +59,8 @@ type world struct {
 // newWorld makes a namespace and starts an operator over it, whose clock stands still until the test moves it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// What the API server stamps is in real time, so the operator's clock begins there.
+	t.Parallel()
+	// What the API server stamps is in real time, so the operator's clock begins there, once the test's turn has come.
 	moved := clocktesting.NewFakePassiveClock(time.Now().UTC().Truncate(time.Second))
 	w := newWorldWith(t, moved, 0)
 	w.clock = moved
@@ -70,12 +71,12 @@ func newWorld(t *testing.T) *world {
 // so by itself, or not at all. settle is how long a change of the configuration holds back what it starts and ends.
 func newWorldInRealTime(t *testing.T, settle time.Duration) *world {
 	t.Helper()
+	t.Parallel()
 	return newWorldWith(t, clock.RealClock{}, settle)
 }
 
 func newWorldWith(t *testing.T, tells clock.PassiveClock, settle time.Duration) *world {
 	t.Helper()
-	t.Parallel()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
