@@ -22,7 +22,7 @@ func (in *accountInput) mayEnd() bool {
 
 // episodes decides where the episodes of each playbook stand. left are the playbooks that the status has no room for.
 func (in *accountInput) episodes(health *v1alpha1.Health) (episodes []v1alpha1.Episode, left []string, next time.Time) {
-	input := playbook.EpisodesInput{View: in.view(health), Runs: in.runs, Renames: renamesOf(in.playbooks)}
+	input := playbook.EpisodesInput{View: in.view(health), Runs: in.runs, Renames: in.renames}
 	for _, p := range in.playbooks {
 		w := playbook.Watching{Name: p.Name}
 		if p.err == nil {

@@ -25,6 +25,7 @@ type accountInput struct {
 	model      *model
 	why        string
 	playbooks  []plan
+	renames    *playbook.Renames
 	facts      value.Facts
 	events     map[string]value.Events
 	runs       []v1alpha1.PlaybookRun
@@ -70,9 +71,9 @@ func (in *accountInput) reads() []v1alpha1.MetricReference {
 // generations returns the generation of each playbook, by name. One that waits for a name that it had is not judged yet: the
 // account is to be evaluated again before that one starts anything.
 func (in *accountInput) generations() map[string]int64 {
-	generations, renames := make(map[string]int64, len(in.playbooks)), renamesOf(in.playbooks)
+	generations := make(map[string]int64, len(in.playbooks))
 	for _, p := range in.playbooks {
-		if renames.WaitsFor(p.Name) == "" {
+		if in.renames.WaitsFor(p.Name) == "" {
 			generations[p.Name] = p.Generation
 		}
 	}

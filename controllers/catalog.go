@@ -141,8 +141,17 @@ func renamesOf(plans []plan) *playbook.Renames {
 
 // renamesIn reads what the playbooks of a namespace were called before.
 func (c *Catalog) renamesIn(ctx context.Context, namespace string) (*playbook.Renames, error) {
-	plans, err := c.playbooksIn(ctx, namespace)
-	return renamesOf(plans), err
+	var list v1alpha1.PlaybookList
+	if err := c.reader.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var playbooks []*v1alpha1.Playbook
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp.IsZero() {
+			playbooks = append(playbooks, &list.Items[i])
+		}
+	}
+	return playbook.RenamesOf(playbooks), nil
 }
 
 // modelFor returns the model that scores an account, also where that one is stalled; nil where none chooses it.

@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
 	"github.com/perennial-dev/perennial/internal/observe"
-	"github.com/perennial-dev/perennial/internal/playbook"
 	"github.com/perennial-dev/perennial/internal/score"
 	"github.com/perennial-dev/perennial/internal/value"
 )
@@ -44,6 +44,7 @@ func (g *Gatherer) gather(ctx context.Context, acct *v1alpha1.Account) (*account
 	if in.playbooks, err = g.Catalog.playbooksIn(ctx, acct.Namespace); err != nil {
 		return nil, err
 	}
+	in.renames = renamesOf(in.playbooks)
 	reads := in.reads()
 	if waiting, err := g.unread(ctx, acct.Namespace, reads); err != nil || waiting {
 		return nil, err
@@ -171,8 +172,8 @@ func missingReference(ctx context.Context, c client.Reader, namespace string, re
 }
 
 // declaredTypes returns the types of metrics as their sources declare them, as far as those are there.
-func declaredTypes(ctx context.Context, c client.Reader, namespace string, reads []v1alpha1.MetricReference) (playbook.Declared, error) {
-	declared := playbook.Declared{}
+func declaredTypes(ctx context.Context, c client.Reader, namespace string, reads []v1alpha1.MetricReference) (expr.Declared, error) {
+	declared := expr.Declared{}
 	for _, name := range sourcesOf(reads) {
 		var source v1alpha1.DataSource
 		if err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &source); client.IgnoreNotFound(err) != nil {
@@ -183,6 +184,15 @@ func declaredTypes(ctx context.Context, c client.Reader, namespace string, reads
 		}
 	}
 	return declared, nil
+}
+
+// inWords says what cannot use the types that sources declare.
+func inWords(misfits []expr.Misfit) []string {
+	words := make([]string, len(misfits))
+	for i, misfit := range misfits {
+		words[i] = misfit.String()
+	}
+	return words
 }
 
 // sourcesOf returns the names of the DataSources that are read, for an index.

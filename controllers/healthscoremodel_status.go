@@ -46,7 +46,7 @@ func (r *HealthScoreModelReconciler) setStatus(ctx context.Context, m *v1alpha1.
 		return err
 	}
 	if misfits := compiled.result.Misfits(declared); len(misfits) > 0 {
-		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(misfits))
+		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(inWords(misfits)))
 		return nil
 	}
 	c.ready(v1alpha1.ReasonReady, "the model is in use")

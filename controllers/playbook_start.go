@@ -25,8 +25,8 @@ type startResult struct {
 	runs []v1alpha1.PlaybookRun
 	// held are the accounts whose run may not start now, and why.
 	held []v1alpha1.HeldRun
-	// waitsFor is a previous name of the playbook that is still in use, so that nothing starts; empty for none.
-	waitsFor string
+	// renames say what the playbooks of the namespace were called before.
+	renames *playbook.Renames
 	// refused are the errors of an API server that does not let a run be made: a quota, or a policy of the cluster.
 	refused error
 	// undecided means that nothing may start yet, so that what was held before still stands.
@@ -41,14 +41,13 @@ type startResult struct {
 // start makes the runs that are due, as far as the limits and other playbooks allow.
 func (r *PlaybookReconciler) start(ctx context.Context, p plan) (result startResult, err error) {
 	now := r.Clock.Now()
-	renames, err := r.Catalog.renamesIn(ctx, p.Namespace)
-	if err != nil {
+	if result.renames, err = r.Catalog.renamesIn(ctx, p.Namespace); err != nil {
 		return result, err
 	}
-	if result.runs, result.next, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), renames, now); err != nil || p.err != nil {
+	if result.runs, result.next, err = r.runsOf(ctx, client.ObjectKeyFromObject(p.Playbook), result.renames, now); err != nil || p.err != nil {
 		return result, err
 	}
-	if result.waitsFor = renames.WaitsFor(p.Name); result.waitsFor != "" {
+	if result.renames.WaitsFor(p.Name) != "" {
 		return result, nil
 	}
 	defer func() {

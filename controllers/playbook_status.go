@@ -47,7 +47,8 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	}
 	c := conditions{list: &status.Conditions, generation: p.Generation, now: r.Clock.Now()}
 	setHeld(p, c, started)
-	if err := r.setRoom(ctx, p, c, started.waitsFor != ""); err != nil {
+	waitsFor := started.renames.WaitsFor(p.Name)
+	if err := r.setRoom(ctx, p, c, waitsFor != ""); err != nil {
 		return err
 	}
 	if p.err != nil {
@@ -63,7 +64,7 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 		return err
 	}
 	missing = append(missing, untimed...)
-	inhibitors, err := r.missingInhibitors(ctx, p)
+	inhibitors, err := r.missingInhibitors(ctx, p, started.renames)
 	if err != nil {
 		return err
 	}
@@ -83,10 +84,10 @@ func (r *PlaybookReconciler) setStatus(ctx context.Context, p plan, started star
 	case len(wrong) > 0:
 		c.reconciling(v1alpha1.ReasonReferenceNotFound, strings.Join(wrong, "; "))
 	case len(misfits) > 0:
-		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(misfits))
-	case started.waitsFor != "":
+		c.reconciling(v1alpha1.ReasonTypeMismatch, "these have no result on any account: "+atMostThree(inWords(misfits)))
+	case waitsFor != "":
 		c.ready(v1alpha1.ReasonPreviousNameInUse, fmt.Sprintf(
-			"starts nothing while Playbook %s is there, a name of spec.previousNames: delete that playbook, or leave its name out here", started.waitsFor))
+			"starts nothing while Playbook %s is there, a name of spec.previousNames: delete that playbook, or leave its name out here", waitsFor))
 	case p.Spec.Suspend:
 		c.ready(v1alpha1.ReasonSuspended, "suspended: nothing new starts; work in flight goes on")
 	default:
@@ -153,12 +154,8 @@ func setHeld(p plan, c conditions, started startResult) {
 }
 
 // missingInhibitors names the playbooks in inhibitedBy that are not there. What is not there keeps nothing from starting.
-func (r *PlaybookReconciler) missingInhibitors(ctx context.Context, p plan) ([]string, error) {
+func (r *PlaybookReconciler) missingInhibitors(ctx context.Context, p plan, renames *playbook.Renames) ([]string, error) {
 	var missing []string
-	renames, err := r.Catalog.renamesIn(ctx, p.Namespace)
-	if err != nil {
-		return nil, err
-	}
 	for _, name := range renames.NowAll(p.Spec.InhibitedBy) {
 		var other v1alpha1.Playbook
 		err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: name}, &other)

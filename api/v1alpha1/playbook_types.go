@@ -17,7 +17,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,priority=1,JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.previousNames) || !(self.metadata.name in self.spec.previousNames)",message="spec.previousNames: the name that the playbook has is not a previous one; leave it out"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.previousNames) || !(self.metadata.name in self.spec.previousNames)",fieldPath=".spec.previousNames",message="the name that the playbook has is not a previous one; leave it out"
 type Playbook struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -111,5 +111,5 @@ func counted[N ~int | ~int32 | ~int64](n N, one string) string {
 
 // abridge cuts a text to a number of characters, and shows that it did.
 func abridge(s string, characters int) string {
-	return value.Shorten(strings.Join(strings.Fields(s), " "), characters)
+	return value.ShortenLine(s, characters)
 }

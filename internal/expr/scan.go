@@ -126,5 +126,5 @@ func isWord(c byte) bool {
 // shorten makes one short line of a text, for an error message.
 func shorten(s string) string {
 	const most = 60
-	return value.Shorten(strings.Join(strings.Fields(s), " "), most)
+	return value.ShortenLine(s, most)
 }

@@ -21,6 +21,17 @@ import (
 // typeMark stands between the name of a field and its type, where an expression is checked with types. No name has it.
 const typeMark = "\x00"
 
+// Declared are the types of metrics, as their sources declare them.
+type Declared = map[v1alpha1.MetricReference]v1alpha1.MetricType
+
+// Misfit is a field of an object that cannot use the types which sources declare, and why.
+type Misfit struct {
+	Path string
+	Err  error
+}
+
+func (m Misfit) String() string { return m.Path + ": " + m.Err.Error() }
+
 // untyped are the paths of what an expression reads whose type is said elsewhere, and the types that they may have.
 type untyped map[string]v1alpha1.MetricType
 
@@ -119,7 +130,7 @@ func (c compiled) fitsSome() error {
 
 // misfit says where the expression cannot use the types that sources declare; nil where it can, and of what they do not
 // declare.
-func (c compiled) misfit(declared map[v1alpha1.MetricReference]v1alpha1.MetricType) error {
+func (c compiled) misfit(declared Declared) error {
 	types := untyped{}
 	var names []string
 	for _, ref := range c.reads.Metrics {
@@ -188,12 +199,12 @@ func (e *environment) generic(name string) bool {
 }
 
 // Misfit says where the expression cannot use the types that sources declare.
-func (p *Program) Misfit(declared map[v1alpha1.MetricReference]v1alpha1.MetricType) error {
+func (p *Program) Misfit(declared Declared) error {
 	return p.compiled.misfit(declared)
 }
 
 // Misfit says where the expression cannot use the types that sources declare.
-func (p *ValueProgram) Misfit(declared map[v1alpha1.MetricReference]v1alpha1.MetricType) error {
+func (p *ValueProgram) Misfit(declared Declared) error {
 	return p.compiled.misfit(declared)
 }
 
@@ -206,7 +217,7 @@ func (p *NumberProgram) Misfit(of v1alpha1.MetricType) error {
 }
 
 // Misfit says where the expressions of the text cannot use the types that sources declare.
-func (t *Text) Misfit(declared map[v1alpha1.MetricReference]v1alpha1.MetricType) error {
+func (t *Text) Misfit(declared Declared) error {
 	var errs []error
 	for _, part := range t.parts {
 		if part.source == "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
 	"github.com/perennial-dev/perennial/internal/accountset"
+	"github.com/perennial-dev/perennial/internal/expr"
 	"github.com/perennial-dev/perennial/internal/manifest"
 	"github.com/perennial-dev/perennial/internal/notify"
 	"github.com/perennial-dev/perennial/internal/observe"
@@ -60,16 +61,15 @@ func (c *checker) compile(o *manifest.Object) []string {
 }
 
 // misfits says which fields cannot use the types of metrics that their sources declare.
-func (c *checker) misfits(o *manifest.Object, reads []v1alpha1.MetricReference, of func(playbook.Declared) []string) {
-	declared := playbook.Declared{}
+func (c *checker) misfits(o *manifest.Object, reads []v1alpha1.MetricReference, of func(expr.Declared) []expr.Misfit) {
+	declared := expr.Declared{}
 	for _, ref := range reads {
 		if metric, found := c.index.metric(o, ref); found {
 			declared[ref] = metric.Type
 		}
 	}
 	for _, misfit := range of(declared) {
-		at, reason, _ := strings.Cut(misfit, ": ")
-		c.add(RuleType, Error, o, at, "%s", reason)
+		c.add(RuleType, Error, o, misfit.Path, "%v", misfit.Err)
 	}
 }
 

@@ -231,7 +231,7 @@ func (c *checker) calledNow(o *manifest.Object, name string) string {
 func (c *checker) previousNames(o *manifest.Object, pb *v1alpha1.Playbook) {
 	for i, name := range pb.Spec.PreviousNames {
 		field := fmt.Sprintf("spec.previousNames[%d]", i)
-		if slices.Contains(c.index.namesOf("Playbook", o), name) {
+		if name != pb.Name && slices.Contains(c.index.namesOf("Playbook", o), name) {
 			c.add(RulePreviousName, Error, o, field, "there is a playbook %s: nothing of this one starts until that is deleted", name)
 		}
 		for _, other := range all[*v1alpha1.Playbook](c.index, o) {

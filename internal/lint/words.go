@@ -94,7 +94,7 @@ func shorten(s string) string { return clip(s, longestValue) }
 
 // clip makes one line of a text, and cuts it off where it is too long.
 func clip(s string, most int) string {
-	return value.Shorten(strings.Join(strings.Fields(s), " "), most)
+	return value.ShortenLine(s, most)
 }
 
 // union returns the words of all lists, sorted.

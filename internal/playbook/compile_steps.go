@@ -210,7 +210,7 @@ type stepPart struct {
 }
 
 // misfit says where the part cannot use the types that sources declare.
-func (part stepPart) misfit(declared Declared) error {
+func (part stepPart) misfit(declared expr.Declared) error {
 	if part.program != nil {
 		return part.program.Misfit(declared)
 	}

@@ -6,37 +6,35 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
 )
-
-// Declared are the types of metrics, as their sources declare them.
-type Declared = map[v1alpha1.MetricReference]v1alpha1.MetricType
 
 // place is a field of the spec that can use some types and not others.
 type place struct {
 	path   string
-	misfit func(Declared) error
+	misfit func(expr.Declared) error
 }
 
 // fits notes a field that cannot use every type.
-func (c *compiler) fits(path *field.Path, misfit func(Declared) error) {
+func (c *compiler) fits(path *field.Path, misfit func(expr.Declared) error) {
 	c.places = append(c.places, place{path.String(), misfit})
 }
 
 // Misfits says which fields of the spec cannot use the type that a source declares of a metric: what they ask is Unknown on
 // every account. The playbook or the source can change that.
-func (p *Playbook) Misfits(declared Declared) []string {
-	var misfits []string
+func (p *Playbook) Misfits(declared expr.Declared) []expr.Misfit {
+	var misfits []expr.Misfit
 	for _, place := range p.places {
 		if err := place.misfit(declared); err != nil {
-			misfits = append(misfits, fmt.Sprintf("%s: %v", place.path, err))
+			misfits = append(misfits, expr.Misfit{Path: place.path, Err: err})
 		}
 	}
 	return misfits
 }
 
 // misfit says that a test cannot use the type of a metric.
-func (t valueTest) misfit(ref v1alpha1.MetricReference) func(Declared) error {
-	return func(declared Declared) error {
+func (t valueTest) misfit(ref v1alpha1.MetricReference) func(expr.Declared) error {
+	return func(declared expr.Declared) error {
 		of, ok := declared[ref]
 		switch {
 		case !ok, t.wantsNumber() && of == v1alpha1.MetricNumber, !t.wantsNumber() && of == v1alpha1.MetricCategory:

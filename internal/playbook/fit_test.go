@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/perennial-dev/perennial/api/v1alpha1"
-	"github.com/perennial-dev/perennial/internal/playbook"
+	"github.com/perennial-dev/perennial/internal/expr"
 )
 
 func TestMisfits(t *testing.T) {
@@ -26,11 +26,15 @@ func TestMisfits(t *testing.T) {
 		"a text that shows any value": {func(s *v1alpha1.PlaybookSpec) { s.Steps[0].Title = "${metrics.usage.wau}" }, v1alpha1.MetricTime, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			declared := playbook.Declared{}
+			declared := expr.Declared{}
 			if c.of != "" {
 				declared[wau] = c.of
 			}
-			same(t, "misfits", c.want, compiled(t, spec(c.change)).Misfits(declared))
+			var got []string
+			for _, misfit := range compiled(t, spec(c.change)).Misfits(declared) {
+				got = append(got, misfit.String())
+			}
+			same(t, "misfits", c.want, got)
 		})
 	}
 }

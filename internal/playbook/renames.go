@@ -149,14 +149,21 @@ func (in EpisodesInput) renamed() EpisodesInput {
 		return in
 	}
 	in.View.Account = in.Renames.account(in.View.Account)
-	runs := make([]v1alpha1.PlaybookRun, len(in.Runs))
+	var runs []v1alpha1.PlaybookRun
 	for i := range in.Runs {
-		runs[i] = in.Runs[i]
-		now := in.Renames.Now(runs[i].Spec.PlaybookRef.Name)
+		now := in.Renames.Now(in.Runs[i].Spec.PlaybookRef.Name)
+		if now == in.Runs[i].Spec.PlaybookRef.Name {
+			continue
+		}
+		if runs == nil {
+			runs = slices.Clone(in.Runs)
+		}
 		runs[i].Name = RunNameUnder(&in.Runs[i], now)
 		runs[i].Spec.PlaybookRef.Name = now
 	}
-	in.Runs = runs
+	if runs != nil {
+		in.Runs = runs
+	}
 	return in
 }
 

@@ -27,7 +27,7 @@ func (c *compiler) expression(path *field.Path, e v1alpha1.Expression) (conditio
 		return nil, nil
 	}
 	c.fits(path, program.Misfit)
-	return expressionCondition(program, value.Shorten(strings.Join(strings.Fields(string(e)), " "), maxShownExpression)), program.Reads().Metrics
+	return expressionCondition(program, value.ShortenLine(string(e), maxShownExpression)), program.Reads().Metrics
 }
 
 // expressionCondition holds while an expression is true. It is judged only where all that it reads is known now.

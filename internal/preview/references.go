@@ -28,7 +28,7 @@ func (c *comparison) references() {
 
 // wrongReferences lists what refers to something that is not there, or is of another type.
 func wrongReferences(w *fleet.World) (wrong []Problem) {
-	declared, sources, playbooks := playbook.Declared{}, map[string]bool{}, map[string]bool{}
+	declared, sources, playbooks := expr.Declared{}, map[string]bool{}, map[string]bool{}
 	for _, ds := range w.DataSources {
 		sources[ds.Name] = true
 		for i := range ds.Spec.Metrics {
@@ -42,9 +42,9 @@ func wrongReferences(w *fleet.World) (wrong []Problem) {
 	note := func(kind, name, path, what string) {
 		wrong = append(wrong, Problem{Kind: kind, Name: name, Message: path + ": " + what + " is not there"})
 	}
-	misfit := func(kind, name string, misfits []string) {
-		for _, text := range misfits {
-			wrong = append(wrong, Problem{Kind: kind, Name: name, Message: text + ": it has no result on any account"})
+	misfit := func(kind, name string, misfits []expr.Misfit) {
+		for _, misfit := range misfits {
+			wrong = append(wrong, Problem{Kind: kind, Name: name, Message: misfit.String() + ": it has no result on any account"})
 		}
 	}
 	metric := func(kind, name, path string, ref v1alpha1.MetricReference) {
@@ -64,10 +64,10 @@ func wrongReferences(w *fleet.World) (wrong []Problem) {
 		}
 	}
 	for _, pb := range w.Playbooks {
-		for _, read := range playbookReads(pb) {
-			metric("Playbook", pb.Name, read.path, read.ref)
-		}
 		if compiled, err := playbook.Compile(pb); err == nil {
+			for _, read := range readsOf(pb, compiled) {
+				metric("Playbook", pb.Name, read.path, read.ref)
+			}
 			misfit("Playbook", pb.Name, compiled.Misfits(declared))
 		}
 		for _, name := range renames.NowAll(pb.Spec.InhibitedBy) {
@@ -92,6 +92,11 @@ func playbookReads(pb *v1alpha1.Playbook) []readAt {
 	if err != nil {
 		return nil
 	}
+	return readsOf(pb, compiled)
+}
+
+// readsOf is playbookReads of one that is compiled.
+func readsOf(pb *v1alpha1.Playbook, compiled *playbook.Playbook) []readAt {
 	var reads []readAt
 	for i := range pb.Spec.Triggers {
 		t := &pb.Spec.Triggers[i]

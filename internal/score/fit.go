@@ -1,20 +1,18 @@
 package score
 
 import (
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/perennial-dev/perennial/api/v1alpha1"
+	"github.com/perennial-dev/perennial/internal/expr"
 )
 
 // Misfits says which expressions of the model cannot use the types of metrics, as their sources declare them: they have no
 // result for any account. The model or the source can change that.
-func (m *Model) Misfits(declared map[v1alpha1.MetricReference]v1alpha1.MetricType) []string {
-	var misfits []string
+func (m *Model) Misfits(declared expr.Declared) []expr.Misfit {
+	var misfits []expr.Misfit
 	note := func(path *field.Path, err error) {
 		if err != nil {
-			misfits = append(misfits, fmt.Sprintf("%s: %v", path, err))
+			misfits = append(misfits, expr.Misfit{Path: path.String(), Err: err})
 		}
 	}
 	spec := field.NewPath("spec")

@@ -33,7 +33,7 @@ func TestTheAPIServerSaysOfSteps(t *testing.T) {
 
 		"a playbook had another name":                 {"Playbook", playbook, map[string]string{"previousNames": "[rescue]"}, ""},
 		"a playbook had a name once":                  {"Playbook", playbook, map[string]string{"previousNames": "[rescue, rescue]"}, "Duplicate"},
-		"the name that a playbook has is no previous": {"Playbook", playbook, map[string]string{"previousNames": "[x]"}, "the name that the playbook has is not a previous one"},
+		"the name that a playbook has is no previous": {"Playbook", playbook, map[string]string{"previousNames": "[x]"}, "spec.previousNames: Invalid value: the name that the playbook has is not a previous one"},
 
 		"a playbook has a calendar":       {"Playbook", playbook, map[string]string{"calendar": "{timeZone: Europe/Berlin, weekend: [Friday, Saturday], holidays: ['2026-12-25']}"}, ""},
 		"a holiday is a day":              {"Playbook", playbook, map[string]string{"calendar": "{holidays: ['2026-02-30']}"}, "must be a day of the calendar"},
